@@ -1,0 +1,190 @@
+package header
+
+import (
+	"strings"
+
+	"github.com/qdmail/qdmail/encoding/charset"
+)
+
+const (
+	softLimit = 78  // octets on a line that can fold, RFC 5322 section 2.1.1
+	hardLimit = 998 // octets on any line
+	wordLimit = 75  // octets of an encoded-word, RFC 2047 section 2
+	wordLine  = 76  // octets of a line that has an encoded-word
+)
+
+// Builder appends header fields to a buffer. The zero value is ready to use. The
+// first error sticks: nothing is appended after it and Err returns it.
+type Builder struct {
+	buf    []byte
+	line   int  // where the current line begins
+	worded bool // the current line has an encoded-word
+	err    error
+}
+
+// Reset starts anew, appending to buf.
+func (b *Builder) Reset(buf []byte) { *b = Builder{buf: buf, line: len(buf)} }
+
+// Bytes returns the buffer with everything appended so far.
+func (b *Builder) Bytes() []byte { return b.buf }
+
+// Err returns the first error, an *Error, or nil.
+func (b *Builder) Err() error { return b.err }
+
+func (b *Builder) fail(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}
+
+// Field begins a field. The name goes out as given.
+func (b *Builder) Field(name string) {
+	if err := CheckName(name); err != nil {
+		b.fail(err)
+	}
+	if b.err != nil {
+		return
+	}
+	b.line, b.worded = len(b.buf), false
+	b.buf = append(b.buf, name...)
+	b.buf = append(b.buf, ':')
+}
+
+// End ends the field, or with no field begun writes the blank line after the
+// header.
+func (b *Builder) End() {
+	if b.err != nil {
+		return
+	}
+	b.buf = append(b.buf, "\r\n"...)
+	b.line = len(b.buf)
+}
+
+func (b *Builder) column() int { return len(b.buf) - b.line }
+
+// fold begins a continuation line with the given white space.
+func (b *Builder) fold(space string) {
+	b.buf = append(b.buf, "\r\n"...)
+	b.line, b.worded = len(b.buf), false
+	b.buf = append(b.buf, space...)
+}
+
+// gap writes the space before something of n octets, folded if it doesn't fit on
+// this line.
+func (b *Builder) gap(n int) {
+	limit := softLimit
+	if b.worded {
+		limit = wordLine
+	}
+	if b.column()+1+n > limit && b.column() > 1 {
+		b.fold(" ")
+	} else {
+		b.buf = append(b.buf, ' ')
+	}
+	if b.column()+n > hardLimit {
+		b.fail(&Error{Err: ErrLineTooLong})
+	}
+}
+
+// Token appends s after a space or a fold. It is for what the grammar of the
+// field makes one piece: a message identifier, a media type, a date. It has to
+// be printable ASCII.
+func (b *Builder) Token(s string) {
+	if err := CheckASCII(s); err != nil {
+		b.fail(err)
+	}
+	if b.err != nil {
+		return
+	}
+	b.gap(len(s))
+	if b.err == nil {
+		b.buf = append(b.buf, s...)
+	}
+}
+
+// Glue appends s with nothing before it, such as the comma between two
+// addresses.
+func (b *Builder) Glue(s string) {
+	if err := CheckASCII(s); err != nil {
+		b.fail(err)
+	}
+	if b.err == nil {
+		b.buf = append(b.buf, s...)
+	}
+}
+
+// Structured appends a value that is already in the form that its field's
+// grammar wants. It folds at the spaces that are there and encodes nothing, so
+// anything but printable ASCII is refused.
+func (b *Builder) Structured(s string) {
+	if err := CheckASCII(s); err != nil {
+		b.fail(err)
+	}
+	if b.err != nil {
+		return
+	}
+	b.spaced(strings.Trim(s, " "))
+}
+
+// Text appends unstructured text such as a subject (RFC 5322 section 2.2.1).
+// ASCII stays as it is and folds at its spaces. Everything else, and ASCII that
+// would not survive as it is (an encoded-word look-alike, a space at an end, a
+// tab, a word that is longer than a line), becomes encoded-words in c.
+func (b *Builder) Text(s string, c charset.Charset) {
+	if err := CheckText(s); err != nil {
+		b.fail(err)
+	}
+	if b.err != nil || s == "" {
+		return
+	}
+	// The first piece stays on the first line: readers exist that take a fold
+	// right after the colon for a space of the text.
+	if plainText(s) && b.column()+1+pieceEnd(s) <= softLimit {
+		b.spaced(s)
+		return
+	}
+	b.words(s, c)
+}
+
+// spaced appends a space and s, and folds at the single spaces in s.
+//
+// QUIRK: runs of spaces are never folded, although RFC 5322 allows it, because
+// readers exist that make one space of a fold.
+func (b *Builder) spaced(s string) {
+	for b.err == nil {
+		end := pieceEnd(s)
+		b.gap(end)
+		b.buf = append(b.buf, s[:end]...)
+		if end == len(s) {
+			return
+		}
+		s = s[end+1:]
+	}
+}
+
+// pieceEnd returns where the first single space of s stands, or its length.
+func pieceEnd(s string) int {
+	for i := 1; i < len(s)-1; i++ {
+		if s[i] == ' ' && s[i-1] != ' ' && s[i+1] != ' ' {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// plainText reports whether s can stand in a header as it is: printable ASCII
+// with nothing that a decoder would take for an encoded-word, no space at either
+// end, and no piece that is longer than a line.
+func plainText(s string) bool {
+	if !all(s, isPrint) || strings.Contains(s, "=?") || s[0] == ' ' || s[len(s)-1] == ' ' {
+		return false
+	}
+	for len(s) >= softLimit {
+		end := pieceEnd(s)
+		if end >= softLimit {
+			return false
+		}
+		s = s[end+1:]
+	}
+	return true
+}

@@ -1,0 +1,130 @@
+package header
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+// The reasons that an [Error] has, reachable by errors.Is.
+var (
+	ErrControl     = errors.New("CR, LF and NUL are not allowed")
+	ErrInvalidUTF8 = errors.New("invalid UTF-8")
+	ErrNotASCII    = errors.New("only printable ASCII is allowed here")
+	ErrFieldName   = errors.New("not a header field name")
+	ErrLineTooLong = errors.New("a header line would exceed 998 octets")
+	ErrAddrSpec    = errors.New("not an address")
+)
+
+// Error is a value that can't stand in a header.
+type Error struct {
+	Err    error // one of the reasons above, or a *charset.Error
+	Rune   rune  // the character at fault
+	Offset int   // its position in the value, in octets
+}
+
+// Error returns the reason and the place.
+func (e *Error) Error() string {
+	return fmt.Sprintf("header: %v (%q at octet %d)", e.Err, e.Rune, e.Offset)
+}
+
+// Unwrap returns the reason.
+func (e *Error) Unwrap() error { return e.Err }
+
+// The classes of ASCII characters that the grammars distinguish.
+const (
+	isAtext   = 1 << iota // RFC 5322 section 3.2.3
+	isToken               // RFC 2045 section 5.1
+	isAttr                // attribute-char of RFC 2231 section 7
+	isQWord               // stands for itself in an encoded-word of a phrase, RFC 2047 section 5 (3)
+	isPrint               // SP to ~
+	isFtext               // RFC 5322 section 3.6.8
+	isControl             // CR, LF, NUL
+)
+
+var class = func() (t [256]uint8) {
+	add := func(chars string, bits uint8) {
+		for i := range len(chars) {
+			t[chars[i]] |= bits
+		}
+	}
+	add("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", isAtext|isToken|isAttr|isQWord)
+	add("!#$%&'*+-/=?^_`{|}~", isAtext)
+	add("!#$%&'*+-.^_`{|}~", isToken)
+	add("!#$&+-.^_`{|}~", isAttr)
+	add("!*+-/", isQWord)
+	add("\r\n\x00", isControl)
+	for c := ' '; c <= '~'; c++ {
+		t[c] |= isPrint
+		if c != ' ' && c != ':' {
+			t[c] |= isFtext
+		}
+	}
+	return t
+}()
+
+func all[T string | []byte](s T, bits uint8) bool {
+	for i := range len(s) {
+		if class[s[i]]&bits == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// CheckText returns an *Error if s can't be the text of a header: if it has CR,
+// LF or NUL, or isn't valid UTF-8. It is the check that every method of [Builder]
+// makes itself.
+func CheckText(s string) error {
+	ascii := true
+	for i := range len(s) {
+		if class[s[i]]&isControl != 0 {
+			return &Error{ErrControl, rune(s[i]), i}
+		}
+		ascii = ascii && s[i] < utf8.RuneSelf
+	}
+	if ascii {
+		return nil
+	}
+	for i, r := range s {
+		if r == utf8.RuneError {
+			if _, size := utf8.DecodeRuneInString(s[i:]); size == 1 {
+				return &Error{ErrInvalidUTF8, r, i}
+			}
+		}
+	}
+	return nil
+}
+
+// CheckASCII returns an *Error if s has anything but printable ASCII and spaces.
+func CheckASCII(s string) error {
+	if err := CheckText(s); err != nil {
+		return err
+	}
+	for i, r := range s {
+		if r < ' ' || r > '~' {
+			return &Error{ErrNotASCII, r, i}
+		}
+	}
+	return nil
+}
+
+// CheckName returns an *Error if s isn't a header field name (RFC 5322 section
+// 2.2): one or more printable ASCII characters except colon and space. Names
+// over 76 octets are refused too, because no value fits beside them.
+func CheckName(s string) error {
+	for i := range len(s) {
+		if class[s[i]]&isFtext == 0 {
+			r, _ := utf8.DecodeRuneInString(s[i:])
+			return &Error{ErrFieldName, r, i}
+		}
+	}
+	if s == "" || len(s) > 76 {
+		return &Error{Err: ErrFieldName, Offset: len(s)}
+	}
+	return nil
+}
+
+// IsToken reports whether s is a token of RFC 2045, as media types and parameter
+// names are.
+func IsToken(s string) bool { return s != "" && all(s, isToken) }
