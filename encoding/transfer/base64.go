@@ -170,13 +170,15 @@ func (d *Base64Reader) fill() {
 		d.in = make([]byte, chunkLines*base64In)
 		d.buf = make([]byte, 0, chunkLines*base64Out)
 	}
-	n, err := io.ReadFull(d.r, d.in)
-	switch err {
-	case nil:
-	case io.EOF, io.ErrUnexpectedEOF:
-		d.err = io.EOF
-	default:
-		d.err = err
+	// Not io.ReadFull, which can't tell the end from a source that broke off with
+	// io.ErrUnexpectedEOF.
+	n := 0
+	for n < len(d.in) && d.err == nil {
+		var k int
+		k, d.err = d.r.Read(d.in[n:])
+		n += k
+	}
+	if d.err != nil && d.err != io.EOF {
 		n -= n % base64In
 	}
 	d.buf = AppendBase64(d.buf[:0], d.in[:n])

@@ -38,9 +38,9 @@ type Facts struct {
 	Controls int64 // control characters except TAB, CR and LF; DEL among them; ESC apart
 	Escapes  int64 // ESC, which ISO-2022-JP text has
 	Equals   int64 // "="
+	BareLF   int64 // LF without CR
 	NUL      bool
 	BareCR   bool // a CR without LF
-	BareLF   bool // a LF without CR
 	LongLine bool // a line over 998 octets
 	From     bool // a line that begins with "From ", which mbox spools mangle
 	Trailing bool // a line that ends in a space or a tab, which some relays strip
@@ -141,7 +141,7 @@ func (s *Scanner) endLine() {
 	if last == '\r' {
 		length, last = length-1, s.l2
 	} else {
-		s.facts.BareLF = true
+		s.facts.BareLF++
 	}
 	s.facts.LongLine = s.facts.LongLine || length > MaxLine
 	s.facts.Trailing = s.facts.Trailing || length > 0 && isBlank(last)

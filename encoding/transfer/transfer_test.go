@@ -143,11 +143,12 @@ func TestBase64AllSizes(t *testing.T) {
 
 // What a broken source gave is no complete base64 text.
 func TestBase64ReaderBrokenSource(t *testing.T) {
-	boom := errors.New("boom")
-	src := io.MultiReader(strings.NewReader(strings.Repeat("x", 58)), iotest.ErrReader(boom))
-	got, err := io.ReadAll(transfer.NewBase64Reader(src))
-	if !errors.Is(err, boom) || len(got) != 78 {
-		t.Errorf("%d octets, %v", len(got), err)
+	for _, boom := range []error{errors.New("boom"), io.ErrUnexpectedEOF} {
+		src := io.MultiReader(strings.NewReader(strings.Repeat("x", 58)), iotest.ErrReader(boom))
+		got, err := io.ReadAll(transfer.NewBase64Reader(src))
+		if !errors.Is(err, boom) || len(got) != 78 {
+			t.Errorf("%d octets, %v", len(got), err)
+		}
 	}
 }
 
@@ -204,7 +205,7 @@ func TestScan(t *testing.T) {
 		{"", transfer.Facts{}},
 		{"a\r\n", transfer.Facts{}},
 		{"a", transfer.Facts{Dangling: true}},
-		{"a\nb\r\n", transfer.Facts{BareLF: true}},
+		{"a\nb\r\n", transfer.Facts{BareLF: 1}},
 		{"a\rb\r\n", transfer.Facts{BareCR: true}},
 		{"a\r", transfer.Facts{BareCR: true, Dangling: true}},
 		{"\r\r\n", transfer.Facts{BareCR: true}},
@@ -216,7 +217,7 @@ func TestScan(t *testing.T) {
 		{"FFrom x\r\nFrox \r\n", transfer.Facts{Trailing: true}},
 		{"a \r\n", transfer.Facts{Trailing: true}},
 		{"a\t", transfer.Facts{Trailing: true, Dangling: true}},
-		{"a \n", transfer.Facts{Trailing: true, BareLF: true}},
+		{"a \n", transfer.Facts{Trailing: true, BareLF: 1}},
 		{strings.Repeat("x", 998) + "\r\n", transfer.Facts{}},
 		{strings.Repeat("x", 999) + "\r\n", transfer.Facts{LongLine: true}},
 		{strings.Repeat("x", 999), transfer.Facts{LongLine: true, Dangling: true}},

@@ -1,0 +1,188 @@
+package message
+
+import (
+	"fmt"
+	"net/mail"
+	"net/netip"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+
+	"github.com/qdmail/qdmail/encoding/charset"
+	"github.com/qdmail/qdmail/encoding/header"
+)
+
+// Address is a mailbox. It converts from and to net/mail.Address.
+type Address struct {
+	// Name is the display name; may be empty.
+	Name string
+	// Address is an addr-spec, such as taro@example.jp. A local part that isn't
+	// a dot-atom may be quoted or raw; it is quoted when it is written. The
+	// domain may be an internationalized one.
+	Address string
+}
+
+// String returns the address in the form of a header field in UTF-8. An address
+// that isn't valid is shown as it is.
+func (a Address) String() string {
+	var b header.Builder
+	b.Mailbox(a.Name, a.Address, charset.UTF8)
+	if b.Err() != nil {
+		return fmt.Sprintf("%q <%s>", a.Name, a.Address)
+	}
+	return strings.ReplaceAll(strings.TrimPrefix(string(b.Bytes()), " "), "\r\n", "")
+}
+
+// Mail returns a as a net/mail.Address.
+func (a Address) Mail() *mail.Address { return &mail.Address{Name: a.Name, Address: a.Address} }
+
+func (a Address) isZero() bool { return a == Address{} }
+
+// AddressError says why an address was refused.
+type AddressError struct {
+	// Address is the address, or as much of the input as concerns it.
+	Address string
+	// Reason says what is wrong.
+	Reason string
+	// Suggestion is what was probably meant, or empty. It is an offer to show to
+	// a person; nothing uses it on its own.
+	Suggestion string
+	// Rune is the character at fault, or zero, and Offset its position in octets.
+	Rune   rune
+	Offset int
+}
+
+// Error returns the address, the reason and the suggestion.
+func (e *AddressError) Error() string {
+	s := fmt.Sprintf("address %.200q: %s", e.Address, e.Reason)
+	if e.Suggestion != "" {
+		s += fmt.Sprintf("; did you mean %q?", e.Suggestion)
+	}
+	return s
+}
+
+const (
+	maxLocalPart = 64  // octets, RFC 5321 section 4.5.3.1.1
+	maxDomain    = 255 // octets, RFC 5321 section 4.5.3.1.2
+)
+
+// wireAddress returns an addr-spec with its domain in A-labels, and whether its
+// local part needs SMTPUTF8. Nothing else is changed.
+func wireAddress(addr string) (wire string, utf8Local bool, err error) {
+	if addr == "" {
+		return "", false, &AddressError{Reason: "it is empty"}
+	}
+	if err := checkCharacters(addr); err != nil {
+		return "", false, err
+	}
+	at := strings.LastIndexByte(addr, '@')
+	if at <= 0 || at == len(addr)-1 {
+		return "", false, &AddressError{Address: addr, Reason: "it has no local part or no domain"}
+	}
+	local, domain := addr[:at], addr[at+1:]
+	if len(local) > maxLocalPart {
+		return "", false, &AddressError{Address: addr, Reason: "the local part exceeds 64 octets"}
+	}
+	ascii, err := wireDomain(domain)
+	if err != nil {
+		return "", false, &AddressError{Address: addr, Reason: err.Error(), Offset: at + 1}
+	}
+	for i := range len(local) {
+		utf8Local = utf8Local || local[i] >= utf8.RuneSelf
+	}
+	if ascii == domain {
+		return addr, utf8Local, nil
+	}
+	return local + "@" + ascii, utf8Local, nil
+}
+
+// checkCharacters refuses what can't stand in an address, and offers the
+// half-width form of full-width characters, which Japanese input methods produce
+// by accident.
+func checkCharacters(addr string) error {
+	for i, r := range addr {
+		switch {
+		case r >= 0xFF01 && r <= 0xFF5E, r == 0x3000:
+			return &AddressError{addr, "it has a full-width character", halfWidth(addr), r, i}
+		case r < ' ', r >= 0x7F && r <= 0xA0, r == 0x2028, r == 0x2029, r == 0xFEFF, r >= 0x200B && r <= 0x200F,
+			r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069:
+			return &AddressError{addr, "it has an invisible or control character", "", r, i}
+		case r == utf8.RuneError:
+			return &AddressError{addr, "it is not valid UTF-8", "", r, i}
+		}
+	}
+	// The quoting is checked where it is written, too; here it gets the field.
+	var scratch [512]byte
+	if _, err := header.AppendAddrSpec(scratch[:0], addr); err != nil {
+		he := err.(*header.Error)
+		return &AddressError{addr, "it is not of the form local-part@domain", "", he.Rune, he.Offset}
+	}
+	return nil
+}
+
+func halfWidth(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == 0x3000:
+			return -1
+		case r >= 0xFF01 && r <= 0xFF5E:
+			return r - 0xFF01 + '!'
+		}
+		return r
+	}, s)
+}
+
+// lookup is the profile for domains that are about to be looked up (RFC 5891
+// section 5).
+var lookup = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false), idna.Transitional(false))
+
+func wireDomain(domain string) (string, error) {
+	if domain[0] == '[' {
+		return domain, checkLiteral(domain)
+	}
+	ascii := true
+	for i := range len(domain) {
+		ascii = ascii && domain[i] < utf8.RuneSelf
+	}
+	if !ascii {
+		a, err := lookup.ToASCII(domain)
+		if err != nil {
+			return "", fmt.Errorf("the domain is no internationalized domain name")
+		}
+		domain = a
+	}
+	if len(domain) > maxDomain {
+		return "", fmt.Errorf("the domain exceeds 255 octets")
+	}
+	label := 0
+	for i := 0; i <= len(domain); i++ {
+		if i < len(domain) && domain[i] != '.' {
+			c := domain[i]
+			alnum := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+			if !alnum && c != '-' && c != '_' {
+				return "", fmt.Errorf("the domain can't have %q", c)
+			}
+			label++
+			continue
+		}
+		if label == 0 || label > 63 || domain[i-1] == '-' || domain[i-label] == '-' {
+			return "", fmt.Errorf("the domain has a label that is empty, too long, or has a hyphen at an end")
+		}
+		label = 0
+	}
+	return domain, nil
+}
+
+// checkLiteral checks an address literal (RFC 5321 section 4.1.3).
+func checkLiteral(domain string) error {
+	inner, ok := strings.CutSuffix(domain[1:], "]")
+	if v6, is6 := strings.CutPrefix(inner, "IPv6:"); ok && is6 {
+		if ip, err := netip.ParseAddr(v6); err == nil && ip.Is6() && ip.Zone() == "" {
+			return nil
+		}
+	} else if ip, err := netip.ParseAddr(inner); ok && err == nil && ip.Is4() {
+		return nil
+	}
+	return fmt.Errorf("the address literal is neither [192.0.2.1] nor [IPv6:2001:db8::1]")
+}

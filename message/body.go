@@ -1,0 +1,169 @@
+package message
+
+import (
+	"io"
+	"os"
+
+	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/encoding/transfer"
+)
+
+// frozen is a message as it travels: the octets of header and texts in one
+// buffer, with the attachments to be read in between.
+type frozen struct {
+	buf       []byte
+	segments  []segment
+	size      int64
+	messageID string
+}
+
+// segment is an attachment that follows the first end octets of the buffer.
+type segment struct {
+	end int
+	*attached
+}
+
+// add makes p follow the first end octets of the buffer.
+func (f *frozen) add(end int, p *attached) { f.segments = append(f.segments, segment{end, p}) }
+
+// seal computes the size.
+func (f *frozen) seal() {
+	f.size = int64(len(f.buf))
+	for i := range f.segments {
+		f.size += f.segments[i].encodedSize()
+	}
+}
+
+// encodedSize is the number of octets that the content takes in the message.
+func (p *attached) encodedSize() int64 {
+	if p.encoding == transfer.Base64 {
+		return transfer.Base64Len(p.size)
+	}
+	return p.size + p.bareLF
+}
+
+// Size is the number of octets of the message.
+func (f *frozen) Size() int64 { return f.size }
+
+// MessageID is the message identifier, without brackets.
+func (f *frozen) MessageID() string { return f.messageID }
+
+// Open starts reading the message.
+func (f *frozen) Open() (io.ReadCloser, error) { return &bodyReader{f: f}, nil }
+
+// WriteTo writes the message to w.
+func (f *frozen) WriteTo(w io.Writer) (int64, error) {
+	var total int64
+	at := 0
+	for i := range f.segments {
+		s := &f.segments[i]
+		n, err := w.Write(f.buf[at:s.end])
+		total += int64(n)
+		if err != nil {
+			return total, err
+		}
+		at = s.end
+		m, err := s.writeTo(w)
+		total += m
+		if err != nil {
+			return total, err
+		}
+	}
+	n, err := w.Write(f.buf[at:])
+	return total + int64(n), err
+}
+
+// writeTo writes the encoded content to w.
+func (p *attached) writeTo(w io.Writer) (int64, error) {
+	r, err := p.encoded()
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	// A reader or writer with a shortcut of its own would bypass the buffer.
+	n, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, make([]byte, 16<<10))
+	return n, err
+}
+
+// encoded opens the content and returns a reader of it in its transfer encoding.
+func (p *attached) encoded() (io.ReadCloser, error) {
+	src, err := p.reader()
+	if err != nil {
+		return nil, err
+	}
+	var r io.Reader = src
+	switch {
+	case p.encoding == transfer.Base64:
+		r = transfer.NewBase64Reader(src)
+	case p.bareLF > 0:
+		r = transfer.NewCRLFReader(src)
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{r, src}, nil
+}
+
+// bodyReader reads a frozen message.
+type bodyReader struct {
+	f    *frozen
+	at   int           // in the buffer
+	next int           // segment
+	cur  io.ReadCloser // the segment being read
+	err  error
+}
+
+func (r *bodyReader) Read(p []byte) (int, error) {
+	if r.err != nil {
+		return 0, r.err
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for {
+		if r.cur != nil {
+			n, err := r.cur.Read(p)
+			if err == io.EOF {
+				err = r.cur.Close()
+				r.cur = nil
+			}
+			r.err = err
+			if n > 0 || err != nil {
+				return n, err
+			}
+			continue
+		}
+		end := len(r.f.buf)
+		if r.next < len(r.f.segments) {
+			end = r.f.segments[r.next].end
+		}
+		if r.at < end {
+			n := copy(p, r.f.buf[r.at:end])
+			r.at += n
+			return n, nil
+		}
+		if r.next == len(r.f.segments) {
+			return 0, io.EOF
+		}
+		r.cur, r.err = r.f.segments[r.next].encoded()
+		r.next++
+		if r.err != nil {
+			return 0, r.err
+		}
+	}
+}
+
+// Close closes the attachment that is being read, if any.
+func (r *bodyReader) Close() error {
+	if r.err == nil {
+		r.err = os.ErrClosed
+	}
+	if r.cur == nil {
+		return nil
+	}
+	cur := r.cur
+	r.cur = nil
+	return cur.Close()
+}
+
+var _ delivery.Body = (*frozen)(nil)

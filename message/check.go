@@ -1,0 +1,265 @@
+package message
+
+import (
+	"fmt"
+	"mime"
+	"strings"
+
+	"github.com/qdmail/qdmail/encoding/charset"
+	"github.com/qdmail/qdmail/encoding/header"
+)
+
+// check reports everything that is wrong with the fields of a message, except
+// characters that a charset lacks and files that can't be read.
+func (m *Message) check() Errors {
+	var errs Errors
+	m.checkAddresses(&errs)
+	for f, s := range m.texts {
+		var err error
+		if f.body {
+			if !charset.UTF8.Encodable(s) {
+				for i, r := range charset.UTF8.Unencodable(s) {
+					err = &charset.Error{Charset: charset.UTF8, Rune: r, Offset: i}
+					break
+				}
+			}
+		} else {
+			err = header.CheckText(s)
+		}
+		if err != nil {
+			errs.add(f.field, f.index, err)
+		}
+	}
+	m.checkEnums(&errs)
+	m.checkIDs(&errs)
+	m.checkHeaders(&errs)
+	m.checkAttachments(&errs)
+	m.checkDSN(&errs)
+	return errs
+}
+
+// textField says where a text of a message stands.
+type textField struct {
+	field string
+	index int
+	body  bool // it goes into a body, where line endings are fine
+}
+
+// texts yields every text that is written in a charset of the message.
+func (m *Message) texts(yield func(textField, string) bool) {
+	ok := yield(textField{"From.Name", -1, false}, m.From.Name) &&
+		yield(textField{"Sender.Name", -1, false}, m.Sender.Name)
+	names := func(field string, list []Address) {
+		for i := 0; ok && i < len(list); i++ {
+			ok = yield(textField{field, i, false}, list[i].Name)
+		}
+	}
+	names("ReplyTo.Name", m.ReplyTo)
+	names("To.Name", m.To)
+	names("Cc.Name", m.Cc)
+	ok = ok && yield(textField{"Subject", -1, false}, m.Subject)
+	names("DispositionNotificationTo.Name", m.DispositionNotificationTo)
+	for i := 0; ok && i < len(m.Headers); i++ {
+		ok = yield(textField{"Headers.Value", i, false}, m.Headers[i].Value)
+	}
+	ok = ok && yield(textField{"Text", -1, true}, m.Text) && yield(textField{"HTML", -1, true}, m.HTML)
+	for i := 0; ok && i < len(m.Attachments); i++ {
+		ok = yield(textField{"Attachments.Name", i, false}, m.Attachments[i].Name)
+	}
+}
+
+func (m *Message) checkAddresses(errs *Errors) {
+	one := func(field string, i int, a Address) {
+		if _, _, err := wireAddress(a.Address); err != nil {
+			errs.add(field+".Address", i, err)
+		}
+	}
+	if m.From.Address == "" {
+		errs.add("From.Address", -1, ErrRequired)
+	} else {
+		one("From", -1, m.From)
+	}
+	if !m.Sender.isZero() {
+		one("Sender", -1, m.Sender)
+	}
+	list := func(field string, l []Address) {
+		for i, a := range l {
+			one(field, i, a)
+		}
+	}
+	list("ReplyTo", m.ReplyTo)
+	list("To", m.To)
+	list("Cc", m.Cc)
+	list("Bcc", m.Bcc)
+	for i, a := range m.Bcc {
+		if err := header.CheckText(a.Name); err != nil { // never written, but a mistake all the same
+			errs.add("Bcc.Name", i, err)
+		}
+	}
+	list("DispositionNotificationTo", m.DispositionNotificationTo)
+	if m.ReturnPath != "" && m.ReturnPath != "<>" {
+		if _, _, err := wireAddress(m.ReturnPath); err != nil {
+			errs.add("ReturnPath", -1, err)
+		}
+	}
+}
+
+func (m *Message) checkEnums(errs *Errors) {
+	bad := func(field string, v uint8) {
+		errs.add(field, -1, fmt.Errorf("%w: %d", ErrInvalid, v))
+	}
+	if !m.Charset.Valid() {
+		bad("Charset", uint8(m.Charset))
+	}
+	if !m.HeaderCharset.Valid() {
+		bad("HeaderCharset", uint8(m.HeaderCharset))
+	}
+	if m.Unencodable > UnencodableError {
+		bad("Unencodable", uint8(m.Unencodable))
+	}
+	if m.Priority > PriorityLow {
+		bad("Priority", uint8(m.Priority))
+	}
+}
+
+func (m *Message) checkIDs(errs *Errors) {
+	if m.MessageID != "" {
+		checkID(errs, "MessageID", -1, m.MessageID)
+	}
+	for i, id := range m.InReplyTo {
+		checkID(errs, "InReplyTo", i, id)
+	}
+	for i, id := range m.References {
+		checkID(errs, "References", i, id)
+	}
+}
+
+// checkID checks a message identifier (RFC 5322 section 3.6.4), leniently in what
+// stands on either side of the "@", because answers have to quote what came in.
+func checkID(errs *Errors, field string, index int, id string) {
+	for i, r := range id {
+		if r <= ' ' || r > '~' || r == '<' || r == '>' || r == '(' || r == ')' || r == ',' {
+			*errs = append(*errs, &FieldError{field, index, r, i,
+				fmt.Errorf("%w: an identifier has no such character and comes without brackets", ErrInvalid)})
+			return
+		}
+	}
+	if at := strings.LastIndexByte(id, '@'); at <= 0 || at == len(id)-1 {
+		errs.add(field, index, fmt.Errorf("%w: an identifier has the form left@right", ErrInvalid))
+	}
+	if len(id) > 900 {
+		errs.add(field, index, header.ErrLineTooLong)
+	}
+}
+
+// reserved are the fields that Headers can't have: those that Message has a field
+// for, those that describe the body, and those that only servers write.
+var reserved = map[string]bool{
+	"from": true, "sender": true, "reply-to": true, "to": true, "cc": true, "bcc": true, "subject": true,
+	"date": true, "message-id": true, "in-reply-to": true, "references": true,
+	"disposition-notification-to": true, "mime-version": true, "return-path": true, "received": true,
+	"x-priority": true, "x-msmail-priority": true, "priority": true, "importance": true,
+}
+
+// structured are further fields with a grammar of their own, whose values go out
+// as they are and never as encoded-words.
+var structured = map[string]bool{
+	"auto-submitted": true, "precedence": true, "feedback-id": true, "archived-at": true, "autocrypt": true,
+	"original-message-id": true, "dkim-signature": true, "authentication-results": true, "accept-language": true,
+	"require-recipient-valid-since": true, "tls-required": true, "errors-to": true, "return-receipt-to": true,
+	"x-confirm-reading-to": true, "disposition-notification-options": true, "expires": true, "expiry-date": true,
+	"deferred-delivery": true, "supersedes": true, "original-recipient": true,
+}
+
+func isStructured(lower string) bool {
+	return structured[lower] || strings.HasPrefix(lower, "list-") || strings.HasPrefix(lower, "resent-")
+}
+
+func (m *Message) checkHeaders(errs *Errors) {
+	for i, h := range m.Headers {
+		if err := header.CheckName(h.Name); err != nil {
+			errs.add("Headers.Name", i, err)
+			continue
+		}
+		lower := strings.ToLower(h.Name)
+		switch {
+		case reserved[lower] || strings.HasPrefix(lower, "content-"):
+			errs.add("Headers.Name", i, fmt.Errorf("%s %w", h.Name, ErrReserved))
+		case isStructured(lower):
+			if header.CheckText(h.Value) == nil { // which is reported already
+				if err := header.CheckASCII(h.Value); err != nil {
+					errs.add("Headers.Value", i, err)
+				}
+			}
+		}
+	}
+}
+
+func (m *Message) checkAttachments(errs *Errors) {
+	var cids map[string]bool
+	for i, a := range m.Attachments {
+		if fileName(a.Name) == "" {
+			errs.add("Attachments.Name", i, ErrRequired)
+		}
+		if a.ContentType != "" {
+			if err := checkMediaType(a.ContentType); err != nil {
+				errs.add("Attachments.ContentType", i, err)
+			}
+		}
+		if a.ContentID == "" {
+			continue
+		}
+		for j, r := range a.ContentID {
+			if r <= ' ' || r > '~' || strings.ContainsRune(`<>()"\,`, r) {
+				*errs = append(*errs, &FieldError{"Attachments.ContentID", i, r, j,
+					fmt.Errorf("%w: a Content-ID has no such character and comes without brackets", ErrInvalid)})
+				break
+			}
+		}
+		if cids == nil {
+			cids = make(map[string]bool)
+		}
+		if cids[a.ContentID] {
+			errs.add("Attachments.ContentID", i, fmt.Errorf("%q %w", a.ContentID, ErrDuplicate))
+		}
+		cids[a.ContentID] = true
+	}
+}
+
+func checkMediaType(s string) error {
+	if err := header.CheckASCII(s); err != nil {
+		return err
+	}
+	t, params, err := mime.ParseMediaType(s)
+	if err != nil {
+		return fmt.Errorf("%w: %v", ErrInvalid, err)
+	}
+	kind, sub, _ := strings.Cut(t, "/")
+	if !header.IsToken(kind) || !header.IsToken(sub) || kind == "multipart" {
+		return fmt.Errorf("%w: %q is not the type of a file", ErrInvalid, t)
+	}
+	if len(t) > 200 {
+		return header.ErrLineTooLong
+	}
+	for k := range params {
+		if k == "name" {
+			return fmt.Errorf("%w: the name goes into Attachment.Name", ErrInvalid)
+		}
+	}
+	return nil
+}
+
+// fileName is the last element of a path: what a reader may save the file as. A
+// backslash is a separator only where the name is plainly a Windows path.
+func fileName(name string) string {
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	windows := strings.HasPrefix(name, `\`) || strings.HasPrefix(name, `..\`) || strings.Contains(name, `\..\`) ||
+		len(name) > 2 && name[1:3] == `:\`
+	if windows {
+		name = name[strings.LastIndexByte(name, '\\')+1:]
+	}
+	if name == "." || name == ".." {
+		return ""
+	}
+	return name
+}

@@ -1,0 +1,118 @@
+package message
+
+import (
+	"time"
+
+	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/encoding/charset"
+)
+
+// Charset is a charset that a message can be written in.
+type Charset = charset.Charset
+
+const (
+	// UTF8 is the default.
+	UTF8 = charset.UTF8
+	// ISO2022JP is what Japanese mail was written in for decades and what old
+	// mail programs and handsets read best (RFC 1468). Half-width katakana are
+	// written full-width; see [Unencodable] for what it lacks.
+	ISO2022JP = charset.ISO2022JP
+)
+
+// Unencodable says what happens to characters that the charset lacks, such as
+// emoji or 髙 in ISO-2022-JP. They are never replaced by "?".
+type Unencodable uint8
+
+const (
+	// UnencodableFallback writes the whole message in UTF-8 instead. It is the
+	// default.
+	UnencodableFallback Unencodable = iota
+	// UnencodableVendor writes the NEC and IBM characters (①, ㈱, 髙) with the
+	// octets of Microsoft's code page 50220 under the label ISO-2022-JP, which
+	// most Japanese mail programs read. If that isn't enough, the whole message
+	// falls back to UTF-8.
+	UnencodableVendor
+	// UnencodableError fails with a FieldError for every character.
+	UnencodableError
+)
+
+// Priority is the importance that a mail program shows.
+type Priority uint8
+
+// The priorities. PriorityNone, the default, writes no field.
+const (
+	PriorityNone Priority = iota
+	PriorityHigh
+	PriorityNormal
+	PriorityLow
+)
+
+// Header is an additional header field.
+type Header struct {
+	// Name is the field name, such as "X-Campaign".
+	Name string
+	// Value is text; what isn't ASCII is encoded (RFC 2047). The value of a
+	// field with a grammar of its own, such as List-Id, has to be ASCII in that
+	// grammar already.
+	Value string
+}
+
+// Message is a mail before it is encoded. The zero value of every field but From
+// is fine; From and one of To, Cc and Bcc are needed to send it.
+type Message struct {
+	// From is the author.
+	From Address
+	// Sender is who sent the mail on the author's behalf (RFC 5322 section
+	// 3.6.2). Default: not written.
+	Sender Address
+	// ReplyTo is where answers go. Default: not written, so to From.
+	ReplyTo []Address
+	// To, Cc and Bcc are the recipients. Bcc stands in no header. If there are
+	// only Bcc recipients, "To: undisclosed-recipients:;" is written.
+	To, Cc, Bcc []Address
+	// Subject is the subject. Default: not written.
+	Subject string
+	// Text and HTML are the body. If both are given they are alternatives, the
+	// text first. CRLF, LF and CR are all line endings; one is added at the end
+	// if it is missing.
+	Text, HTML string
+	// Attachments are files, in order. Those with a Content-ID stand beside the
+	// HTML that shows them.
+	Attachments []Attachment
+
+	// Charset is the charset of the text parts. Default: UTF8.
+	Charset Charset
+	// HeaderCharset is the charset of subject, names and file names. Default:
+	// that of Charset.
+	HeaderCharset Charset
+	// Unencodable says what happens to characters that the charset lacks.
+	// Default: UnencodableFallback.
+	Unencodable Unencodable
+
+	// Priority is the importance. Default: PriorityNone.
+	Priority Priority
+	// DispositionNotificationTo asks the reader's program to report to these
+	// addresses that the mail was displayed (RFC 8098). Many programs only do so
+	// if it is the envelope sender's address. Default: not written.
+	DispositionNotificationTo []Address
+	// InReplyTo and References are message identifiers, without brackets, of
+	// what this mail answers (RFC 5322 section 3.6.4). Default: not written.
+	InReplyTo, References []string
+	// Headers are further fields, written in order. Fields that a Message has a
+	// field of its own for are refused here.
+	Headers []Header
+
+	// MessageID is the message identifier, without brackets. Default: a random
+	// one at the domain of From.
+	MessageID string
+	// Date is the date of writing. Default: now, by the Encoder's clock.
+	Date time.Time
+
+	// ReturnPath is the envelope sender, to which bounces go; "<>" is the null
+	// reverse-path, for mail that must never be answered by a machine. Default:
+	// the address of From.
+	ReturnPath string
+	// DSN asks the servers on the way for delivery reports (RFC 3461). Its
+	// Notify applies to every recipient. Default: nothing is asked.
+	DSN delivery.DSN
+}
