@@ -73,8 +73,10 @@ func wireAddress(addr string) (wire string, utf8Local bool, err error) {
 	if addr == "" {
 		return "", false, &AddressError{Reason: "it is empty"}
 	}
-	if err := checkCharacters(addr); err != nil {
-		return "", false, err
+	if !header.IsPlainAddrSpec(addr) {
+		if err := checkCharacters(addr); err != nil {
+			return "", false, err
+		}
 	}
 	at := strings.LastIndexByte(addr, '@')
 	if at <= 0 || at == len(addr)-1 {

@@ -173,29 +173,34 @@ func (r *renderer) rest(buf []byte) {
 
 // text writes a text part.
 func (r *renderer) text(mediaType, s string) {
-	cs := r.charset
-	body := r.scratch[:0]
-	if cs.JIS() {
-		var err error
-		if !transfer.IsCRLF(s) {
-			s = string(transfer.AppendCRLF(nil, s))
+	if !transfer.IsCRLF(s) || s != "" && !strings.HasSuffix(s, crlf) {
+		normal := transfer.AppendCRLF(make([]byte, 0, len(s)+len(s)/8+len(crlf)), s)
+		if !bytes.HasSuffix(normal, []byte(crlf)) {
+			normal = append(normal, crlf...)
 		}
-		if body, err = cs.Append(body, s); err != nil {
-			r.fail(err)
-			return
-		}
-	} else {
-		body = transfer.AppendCRLF(body, s)
+		s = string(normal)
 	}
-	if len(body) > 0 && !bytes.HasSuffix(body, crlf) {
-		body = append(body, crlf...)
+	if !r.charset.JIS() {
+		writeText(r, mediaType, s)
+		return
+	}
+	body, err := r.charset.Append(r.scratch[:0], s)
+	if err != nil {
+		r.fail(err)
+		return
 	}
 	r.scratch = body
-	enc := textEncoding(transfer.Scan(body), cs)
+	writeText(r, mediaType, body)
+}
 
+const crlf = "\r\n"
+
+// writeText writes a text part whose body is in its charset.
+func writeText[T string | []byte](r *renderer, mediaType string, body T) {
+	enc := textEncoding(transfer.Scan(body), r.charset)
 	r.b.Field("Content-Type")
 	r.b.Token(mediaType)
-	r.b.Param("charset", cs.String())
+	r.b.Param("charset", r.charset.String())
 	r.b.End()
 	r.line("Content-Transfer-Encoding", enc.String())
 	r.b.End()
@@ -213,8 +218,6 @@ func (r *renderer) text(mediaType, s string) {
 	}
 	r.rest(buf)
 }
-
-var crlf = []byte("\r\n")
 
 // textEncoding chooses the transfer encoding by content: none if the text is
 // 7-bit with lines that relays pass, quoted-printable if that is the shorter one,

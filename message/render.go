@@ -159,14 +159,16 @@ func (r *renderer) address(a Address) {
 var idAlphabet = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 func (r *renderer) identifiers() {
-	id := r.m.MessageID
-	if id == "" {
+	var id string // with brackets
+	if r.m.MessageID != "" {
+		id = "<" + r.m.MessageID + ">"
+	} else {
 		var left [24]byte
 		idAlphabet.Encode(left[:], r.random[:15])
-		id = string(left[:]) + "@" + r.fromDomain()
+		id = "<" + string(left[:]) + "@" + r.fromDomain() + ">"
 	}
-	r.out.messageID = id
-	r.line("Message-ID", "<"+id+">")
+	r.out.messageID = id[1 : len(id)-1]
+	r.line("Message-ID", id)
 	r.idList("In-Reply-To", r.m.InReplyTo)
 	r.idList("References", r.m.References)
 }

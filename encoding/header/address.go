@@ -86,6 +86,9 @@ func appendQuoted[T string | []byte](dst []byte, s T) []byte {
 // are (RFC 6532). Control characters, white space outside of quotes, and an empty
 // local part or domain are an *Error.
 func AppendAddrSpec(dst []byte, addr string) ([]byte, error) {
+	if IsPlainAddrSpec(addr) {
+		return append(dst, addr...), nil
+	}
 	if err := CheckText(addr); err != nil {
 		return dst, err
 	}
@@ -110,6 +113,22 @@ func AppendAddrSpec(dst []byte, addr string) ([]byte, error) {
 	}
 	dst = append(dst, '@')
 	return append(dst, domain...), nil
+}
+
+// IsPlainAddrSpec reports whether addr is ASCII with a dot-atom for its local part
+// and letters, digits, hyphens, underscores and dots for its domain, as nearly all
+// addresses are: AppendAddrSpec leaves it as it is.
+func IsPlainAddrSpec(addr string) bool {
+	at := strings.LastIndexByte(addr, '@')
+	if at <= 0 || at == len(addr)-1 || !all(addr[at+1:], isHost) {
+		return false
+	}
+	for i := range at {
+		if addr[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return isDotAtom(addr[:at])
 }
 
 // appendLocalPart quotes a raw local part if it needs it, and unquotes a quoted

@@ -20,6 +20,8 @@ type Builder struct {
 	line   int  // where the current line begins
 	worded bool // the current line has an encoded-word
 	err    error
+
+	scratch [wordLimit]byte // of one encoded-word
 }
 
 // Reset starts anew, appending to buf.

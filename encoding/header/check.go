@@ -40,6 +40,7 @@ const (
 	isPrint               // SP to ~
 	isFtext               // RFC 5322 section 3.6.8
 	isControl             // CR, LF, NUL
+	isHost                // letters, digits, "-", ".", and "_", which some host names have
 )
 
 var class = func() (t [256]uint8) {
@@ -48,12 +49,13 @@ var class = func() (t [256]uint8) {
 			t[chars[i]] |= bits
 		}
 	}
-	add("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", isAtext|isToken|isAttr|isQWord)
+	add("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", isAtext|isToken|isAttr|isQWord|isHost)
 	add("!#$%&'*+-/=?^_`{|}~", isAtext)
 	add("!#$%&'*+-.^_`{|}~", isToken)
 	add("!#$&+-.^_`{|}~", isAttr)
 	add("!*+-/", isQWord)
 	add("\r\n\x00", isControl)
+	add("-._", isHost)
 	for c := ' '; c <= '~'; c++ {
 		t[c] |= isPrint
 		if c != ' ' && c != ':' {

@@ -56,8 +56,7 @@ func (b *wordWriter) word(s string, limit int, space string) int {
 	if b.q {
 		return b.wordQ(s, label, room, space)
 	}
-	var scratch [wordLimit]byte
-	octets, n, err := b.charset.AppendPrefix(scratch[:0], s, room/4*3)
+	octets, n, err := b.charset.AppendPrefix(b.scratch[:0], s, room/4*3)
 	if err != nil && n == 0 {
 		r, _ := utf8.DecodeRuneInString(s)
 		b.fail(&Error{err, r, 0})

@@ -9,15 +9,28 @@ import (
 // text on the wire has to be (RFC 2045 section 2.10). It adds none at the end.
 func AppendCRLF(dst []byte, s string) []byte {
 	for {
-		i := strings.IndexAny(s, "\r\n")
+		i := strings.IndexByte(s, '\n')
+		line := s[:max(i, 0)]
 		if i < 0 {
-			return append(dst, s...)
+			line = s
 		}
-		dst = append(dst, s[:i]...)
+		if n := len(line); i >= 0 && n > 0 && line[n-1] == '\r' {
+			line = line[:n-1]
+		}
+		for {
+			cr := strings.IndexByte(line, '\r')
+			if cr < 0 {
+				break
+			}
+			dst = append(dst, line[:cr]...)
+			dst = append(dst, '\r', '\n')
+			line = line[cr+1:]
+		}
+		dst = append(dst, line...)
+		if i < 0 {
+			return dst
+		}
 		dst = append(dst, '\r', '\n')
-		if s[i] == '\r' && i+1 < len(s) && s[i+1] == '\n' {
-			i++
-		}
 		s = s[i+1:]
 	}
 }
@@ -25,14 +38,14 @@ func AppendCRLF(dst []byte, s string) []byte {
 // IsCRLF reports whether every line ending of s is CRLF already.
 func IsCRLF(s string) bool {
 	for {
-		i := strings.IndexAny(s, "\r\n")
+		i := strings.IndexByte(s, '\n')
 		if i < 0 {
-			return true
+			return strings.IndexByte(s, '\r') < 0
 		}
-		if s[i] == '\n' || i+1 == len(s) || s[i+1] != '\n' {
+		if i == 0 || strings.IndexByte(s[:i], '\r') != i-1 {
 			return false
 		}
-		s = s[i+2:]
+		s = s[i+1:]
 	}
 }
 
