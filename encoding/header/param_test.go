@@ -251,3 +251,31 @@ func BenchmarkSubject(b *testing.B) {
 		})
 	}
 }
+
+// FuzzFolding: unfolding a field gives back what was folded.
+func FuzzFolding(f *testing.F) {
+	for _, s := range []string{"<a@b> <c@d>", strings.Repeat("word ", 60), "a  b", strings.Repeat("x", 997), " x "} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		var b header.Builder
+		b.Field("References")
+		b.Structured(s)
+		b.End()
+		if b.Err() != nil {
+			long := false
+			for w := range strings.SplitSeq(s, " ") {
+				long = long || len(w) > 900
+			}
+			if header.CheckASCII(s) == nil && !long && !strings.Contains(s, "  ") {
+				t.Fatal(b.Err())
+			}
+			return
+		}
+		out := string(b.Bytes())
+		checkLines(t, out)
+		if got, want := value(t, out), strings.Trim(s, " "); got != want {
+			t.Fatalf("%q became %q in %q", want, got, out)
+		}
+	})
+}
