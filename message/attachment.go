@@ -11,9 +11,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/encoding/transfer"
 )
 
 // Attachment is a file that goes with a message. It is made by File, FS, Bytes or
@@ -36,9 +38,10 @@ type Attachment struct {
 
 // source is where the content comes from.
 type source struct {
-	open func() (io.ReadCloser, error)
-	data []byte // instead of open
-	made bool   // by a constructor
+	open   func() (io.ReadCloser, error)
+	data   []byte // instead of open
+	base64 []byte // of data, if it was encoded before
+	made   bool   // by a constructor
 }
 
 // File returns an attachment with the content and the name of a file.
@@ -78,6 +81,34 @@ func Open(name string, open func() (io.ReadCloser, error)) Attachment {
 func Inline(cid string, a Attachment) Attachment {
 	a.ContentID = cid
 	return a
+}
+
+// Preload returns a copy of a whose content is read now and kept, ready to travel,
+// so that it is read and encoded once for many messages. It is for mail merges; a
+// content over max octets stays where it is, and so does an attached message.
+func Preload(a Attachment, max int64) (Attachment, error) {
+	t := a.ContentType
+	if t == "" {
+		t = mediaType(fileName(a.Name))
+	}
+	if a.source.base64 != nil || strings.HasPrefix(t, "message/") {
+		return a, nil
+	}
+	c, err := a.source.inspect(nil)
+	if err != nil || c.size > max {
+		return a, err
+	}
+	r, err := c.reader()
+	if err != nil {
+		return a, err
+	}
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return a, err
+	}
+	a.source = source{made: true, data: data, base64: transfer.AppendBase64(nil, data)}
+	return a, nil
 }
 
 // content is a source that was looked at once: what it must be at each reading.

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"io"
 	"os"
 
@@ -87,6 +88,9 @@ func (p *attached) writeTo(w io.Writer) (int64, error) {
 
 // encoded opens the content and returns a reader of it in its transfer encoding.
 func (p *attached) encoded() (io.ReadCloser, error) {
+	if p.base64 != nil && p.encoding == transfer.Base64 {
+		return io.NopCloser(bytes.NewReader(p.base64)), nil
+	}
 	src, err := p.reader()
 	if err != nil {
 		return nil, err

@@ -1,0 +1,173 @@
+package qdmail
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/qdmail/qdmail/delivery"
+)
+
+// Scheme teaches Open a URL scheme. Rooms that the root package doesn't import
+// bring their own, and so can any program.
+type Scheme struct {
+	// Name is the scheme in lower case, such as "memory".
+	Name string
+	// Open makes the transport. Its error is shown to the user, so it must not
+	// quote the URL, which may have a password.
+	Open func(u *url.URL) (delivery.Transport, error)
+}
+
+// builtin are the schemes that need no registration.
+var builtin = []Scheme{
+	{"smtp", openSMTP},
+	{"smtps", openSMTP},
+}
+
+// ErrURL is in every error of Open.
+var ErrURL = errors.New("qdmail: invalid mail URL")
+
+// Open makes a Mailer from a URL, as it stands in a configuration or an
+// environment variable:
+//
+//	smtp://user:password@mail.example.jp            port 587, STARTTLS required
+//	smtps://user:password@mail.example.jp           port 465, TLS from the first octet
+//	smtp://localhost:25                             no TLS needed on loopback
+//	smtp://mail.example.jp:587?ca=/etc/ssl/own.pem  a certificate authority of one's own
+//
+// User and password are percent-encoded where they have one of the characters
+// "%:/?#[]@". The query keys are, each at most once:
+//
+//	tls       starttls (required and verified, on loopback too), implicit,
+//	          insecure-opportunistic, insecure-none
+//	ca        a PEM file with the certificates that the server's is verified by,
+//	          instead of the system's
+//	auth      the SASL mechanisms to use, in order: plain, login
+//	ehlo      the name that we introduce ourselves by
+//	timeouts  interactive (somebody waits) or queue (the default, as RFC 5321
+//	          section 4.5.3.2 has it)
+//	dsn       required: reject what asks for delivery status notifications if the
+//	          server lacks them, instead of sending without
+//	insecure-auth  true: send the password without TLS, if tls allows that
+//
+// An unknown scheme or key is an error. No error quotes the URL or the password.
+// Every error wraps ErrURL.
+func Open(rawURL string, extra ...Scheme) (*Mailer, error) {
+	t, err := openTransport(rawURL, extra)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrURL, err)
+	}
+	return &Mailer{Transport: t}, nil
+}
+
+func openTransport(rawURL string, extra []Scheme) (delivery.Transport, error) {
+	name, rest, ok := strings.Cut(rawURL, ":")
+	if !ok || name == "" || strings.ContainsAny(name, "@/?#[] ") {
+		return nil, errors.New("there is no scheme, such as smtp://")
+	}
+	name = strings.ToLower(name)
+	for _, s := range slices.Concat(extra, builtin) {
+		if s.Name != name {
+			continue
+		}
+		u, err := parseURL(rawURL, rest)
+		if err != nil {
+			return nil, err
+		}
+		return s.Open(u)
+	}
+	var known []string
+	for _, s := range slices.Concat(builtin, extra) {
+		known = append(known, s.Name)
+	}
+	return nil, fmt.Errorf("unknown scheme (known: %s)", strings.Join(known, ", "))
+}
+
+// parseURL is url.Parse with errors that quote nothing, and with a look at the
+// mistake that would show a password: one that wasn't percent-encoded.
+func parseURL(rawURL, rest string) (*url.URL, error) {
+	const hint = `user and password must be percent-encoded: "%%" is %%25, ":" is %%3A, "/" is %%2F, "?" is %%3F, "#" is %%23, "@" is %%40`
+	if authority, ok := strings.CutPrefix(rest, "//"); ok {
+		authority, after, _ := strings.Cut(authority, "?")
+		if i := strings.IndexAny(authority, "/#"); i >= 0 {
+			authority, after = authority[:i], authority[i:]+after
+		}
+		if strings.Count(authority, "@") > 1 || !strings.Contains(authority, "@") && strings.Contains(after, "@") {
+			return nil, fmt.Errorf(hint)
+		}
+	}
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("it can't be read; " + hint)
+	}
+	return u, nil
+}
+
+// query is the query of a URL, taken key by key.
+type query struct {
+	values url.Values
+	err    error
+}
+
+func newQuery(u *url.URL) *query {
+	values, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		err = errors.New("the query can't be read")
+	}
+	return &query{values, err}
+}
+
+// take returns the value of a key, which may be given once, and removes it.
+func (q *query) take(key string) (value string, ok bool) {
+	list, ok := q.values[key]
+	delete(q.values, key)
+	switch {
+	case !ok || q.err != nil:
+		return "", false
+	case len(list) > 1:
+		q.fail(fmt.Errorf("%s is given twice", key))
+		return "", false
+	case list[0] == "":
+		q.fail(fmt.Errorf("%s is empty", key))
+		return "", false
+	}
+	return list[0], true
+}
+
+// choose is take for a key with a fixed set of values.
+func choose[T any](q *query, key string, values map[string]T, dst *T) {
+	s, ok := q.take(key)
+	if !ok {
+		return
+	}
+	v, ok := values[s]
+	if !ok {
+		q.fail(fmt.Errorf("%s doesn't have that value", key))
+		return
+	}
+	*dst = v
+}
+
+func (q *query) fail(err error) {
+	if q.err == nil {
+		q.err = err
+	}
+}
+
+// rest returns the first error, or one for a key that nobody took. Its name is
+// quoted only if it looks like a key and not like half a password.
+func (q *query) rest() error {
+	for key := range q.values {
+		if q.err != nil {
+			break
+		}
+		if strings.Trim(key, "abcdefghijklmnopqrstuvwxyz-_") == "" && len(key) <= 20 {
+			q.err = fmt.Errorf("unknown key %q", key)
+		} else {
+			q.err = errors.New("unknown key")
+		}
+	}
+	return q.err
+}

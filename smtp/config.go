@@ -1,0 +1,180 @@
+package smtp
+
+import (
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// Config says how one conversation is held. [Relay] makes one of its own; those
+// who dial themselves fill it in for [NewClient].
+type Config struct {
+	// Addr is the server as it was dialled, "mx.example.jp:25". Its host is
+	// verified in the certificate, and reports name it. Required.
+	Addr string
+	// LocalName is the argument of EHLO: a domain name, or an address literal.
+	// Default: as for Relay.
+	LocalName string
+	// TLS is what TLS the conversation must have. Default: TLSDefault.
+	TLS TLSMode
+	// TLSConfig is cloned for each handshake. Default: as for Relay.
+	TLSConfig *tls.Config
+	// Username and Password are the credentials. Default: no authentication.
+	Username, Password string
+	// Mechanisms are the SASL mechanisms to try, the preferred first.
+	// Default: PLAIN, LOGIN.
+	Mechanisms []string
+	// InsecureAuth lets the credentials go over a connection without TLS that
+	// isn't loopback. Default: false.
+	InsecureAuth bool
+	// RequireDSN: as for Relay. Default: false.
+	RequireDSN bool
+	// NoHELO makes a refused EHLO a failure, as for a message that needs an
+	// extension, instead of trying HELO. TLS and credentials that are required
+	// imply it. Default: false.
+	NoHELO bool
+	// Timeouts bounds each step. Default: QueueTimeouts.
+	Timeouts Timeouts
+
+	host string // the host of Addr
+}
+
+// prepare checks the configuration and returns it with its defaults filled in.
+func (cfg Config) prepare() (Config, error) {
+	host, _, err := net.SplitHostPort(cfg.Addr)
+	if err != nil {
+		return cfg, fmt.Errorf("the address isn't host:port: %q", cfg.Addr)
+	}
+	if cfg.host, err = checkHost(host); err != nil {
+		return cfg, err
+	}
+	if int(cfg.TLS) >= len(tlsModeNames) {
+		return cfg, fmt.Errorf("there is no %v", cfg.TLS)
+	}
+	if err := cfg.checkCredentials(); err != nil {
+		return cfg, err
+	}
+	if cfg.LocalName != "" {
+		if cfg.LocalName, err = asciiDomain(cfg.LocalName); err != nil {
+			return cfg, fmt.Errorf("LocalName is a %w", err)
+		}
+	}
+	cfg.Timeouts = cfg.Timeouts.withDefaults()
+	return cfg, nil
+}
+
+// checkCredentials never quotes what it finds.
+func (cfg *Config) checkCredentials() error {
+	if strings.ContainsRune(cfg.Username, 0) || strings.ContainsRune(cfg.Password, 0) {
+		return errors.New("user name or password has a NUL") // RFC 4616 section 2
+	}
+	if cfg.Username == "" && cfg.Password != "" {
+		return errors.New("there is a password and no user name")
+	}
+	for _, name := range cfg.Mechanisms {
+		if saslClient(name, "", "") == nil {
+			return fmt.Errorf("authentication mechanism %q isn't known", name)
+		}
+	}
+	return nil
+}
+
+func (cfg *Config) mechanisms() []string {
+	if len(cfg.Mechanisms) > 0 {
+		return cfg.Mechanisms
+	}
+	names := make([]string, len(mechanisms))
+	for i, m := range mechanisms {
+		names[i] = m.name
+	}
+	return names
+}
+
+// secrets are the forms in which the password goes over the wire, and itself.
+func (cfg *Config) secrets() []string {
+	b64 := base64.StdEncoding.EncodeToString
+	secrets := []string{b64([]byte("\x00" + cfg.Username + "\x00" + cfg.Password))}
+	if cfg.Password != "" {
+		secrets = append(secrets, b64([]byte(cfg.Password)), cfg.Password)
+	}
+	return secrets
+}
+
+// noHELO reports whether HELO instead of EHLO would lead nowhere.
+func (cfg *Config) noHELO(mode TLSMode) bool {
+	return cfg.NoHELO || cfg.Username != "" || mode == TLSStartTLS
+}
+
+// localName returns the argument of EHLO: what is configured, otherwise the name
+// of this machine if it is a full one, otherwise the address of this end of the
+// connection (RFC 5321 section 4.1.4).
+func (cfg *Config) localName(conn net.Conn) string {
+	if cfg.LocalName != "" {
+		return cfg.LocalName
+	}
+	if name, err := os.Hostname(); err == nil && strings.Contains(name, ".") {
+		if name, err = asciiDomain(name); err == nil && !isNumeric(name[strings.LastIndexByte(name, '.')+1:]) {
+			return name
+		}
+	}
+	ip := netip.AddrFrom4([4]byte{127, 0, 0, 1}) // a connection in memory has no address
+	if tcp, ok := conn.LocalAddr().(*net.TCPAddr); ok && tcp.AddrPort().Addr().IsValid() {
+		ip = tcp.AddrPort().Addr().Unmap().WithZone("")
+	}
+	if ip.Is4() {
+		return "[" + ip.String() + "]"
+	}
+	return "[IPv6:" + ip.String() + "]"
+}
+
+// splitAddr takes "host", "host:port" or a bare IPv6 address.
+func splitAddr(addr, defaultPort string) (host, port string, err error) {
+	if addr == "" {
+		return "", "", errors.New("there is no server address")
+	}
+	host, port = addr, defaultPort
+	if _, err := netip.ParseAddr(addr); err != nil && strings.Contains(addr, ":") {
+		if host, port, err = net.SplitHostPort(addr); err != nil {
+			return "", "", fmt.Errorf("the server address isn't host:port: %q", cut(addr, 120))
+		}
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "", "", fmt.Errorf("there is no port %q", cut(port, 20))
+	}
+	host, err = checkHost(host)
+	return host, port, err
+}
+
+// checkHost returns the name or IP address of a server in ASCII.
+func checkHost(host string) (string, error) {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return host, nil
+	}
+	if strings.HasPrefix(host, "[") {
+		return "", fmt.Errorf("the server isn't named by an address literal: %q", cut(host, 120))
+	}
+	name, dot := strings.CutSuffix(host, ".")
+	name, err := asciiDomain(name)
+	if err != nil {
+		return "", fmt.Errorf("the server is a %w: %q", err, cut(host, 120))
+	}
+	if dot {
+		name += "."
+	}
+	return name, nil
+}
+
+func isNumeric(s string) bool {
+	for _, c := range []byte(s) {
+		if !isDigit(c) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,98 @@
+package smtp
+
+import (
+	"errors"
+
+	"github.com/qdmail/qdmail/delivery"
+)
+
+// plan is one message as the conversation needs it: checked, with each mailbox
+// once. It is made before anything is connected to.
+type plan struct {
+	env   *delivery.Envelope
+	body  delivery.Body
+	size  int64
+	from  string       // the reverse-path without its brackets
+	dsn   string       // what MAIL carries if the server knows DSN
+	rcpts []*recipient // to be sent to, in the order of the envelope
+}
+
+// recipient is one mailbox and all entries of the envelope that mean it.
+type recipient struct {
+	addr    string // as the envelope has it first
+	path    string // the forward-path without its brackets
+	dsn     string // what RCPT carries if the server knows DSN
+	asksDSN bool
+	indexes []int // into Envelope.Recipients
+}
+
+// newPlan checks the envelope. What is wrong with one recipient is entered into
+// res and concerns nobody else; what is wrong with the message or its sender
+// concerns all, and leaves no recipients.
+func newPlan(env *delivery.Envelope, body delivery.Body, res *delivery.Result) *plan {
+	p := &plan{env: env, body: body}
+	if err := p.checkMessage(); err != nil {
+		for i := range res.Recipients {
+			res.Recipients[i].Err = prepareError("", err)
+		}
+		return p
+	}
+	seen := make(map[string]*recipient, len(env.Recipients))
+	for i := range env.Recipients {
+		r := &env.Recipients[i]
+		to, err := p.path(r.Address)
+		if err != nil {
+			res.Recipients[i].Err = prepareError(r.Address, err)
+			continue
+		}
+		if twin := seen[to.key]; twin != nil {
+			twin.indexes = append(twin.indexes, i)
+			continue
+		}
+		dsn, err := dsnOfRcpt(r)
+		if err != nil {
+			res.Recipients[i].Err = prepareError(r.Address, err)
+			continue
+		}
+		rcpt := &recipient{addr: r.Address, path: to.addr, dsn: dsn, asksDSN: dsn != "" || p.dsn != "", indexes: []int{i}}
+		seen[to.key] = rcpt
+		p.rcpts = append(p.rcpts, rcpt)
+	}
+	return p
+}
+
+// checkMessage fills in what all recipients share.
+func (p *plan) checkMessage() error {
+	if p.body == nil {
+		return errors.New("there is no body")
+	}
+	if p.size = p.body.Size(); p.size < 0 {
+		return errors.New("the size of the body is negative")
+	}
+	if p.env.From != "" {
+		from, err := p.path(p.env.From)
+		if err != nil {
+			return err
+		}
+		p.from = from.addr
+	}
+	var err error
+	p.dsn, err = dsnOfMail(p.env.DSN)
+	return err
+}
+
+func (p *plan) path(addr string) (path, error) {
+	a, err := parsePath(addr)
+	if err == nil && a.utf8 && !p.env.SMTPUTF8 {
+		err = errors.New("the local part isn't ASCII and the envelope doesn't say SMTPUTF8")
+	}
+	return a, err
+}
+
+// needsESMTP reports whether the message can't go to a server that knows no
+// extensions.
+func (p *plan) needsESMTP() bool { return p.env.SMTPUTF8 || p.env.EightBit }
+
+func prepareError(rcpt string, err error) *delivery.Error {
+	return &delivery.Error{Op: "smtp", Phase: delivery.PhasePrepare, Recipient: rcpt, Err: err}
+}

@@ -1,0 +1,187 @@
+package smtp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/qdmail/qdmail/delivery"
+)
+
+// Relay is a delivery.Transport that hands messages to one server, usually the
+// submission server of a provider (RFC 6409). The zero value of each field is
+// safe; Addr alone is required. Send may be called from many goroutines at once;
+// the fields must not change after the first call. Each Send makes a connection
+// of its own.
+//
+// Hooks.BeforeEnd is called, with the recipients that the server has accepted.
+// If the server limits the recipients of a transaction, it is called for each of
+// the transactions that a message takes then.
+type Relay struct {
+	// Addr is the server: "host", "host:port" or an IP address. Default port:
+	// 587, and 465 with TLSImplicit.
+	Addr string
+	// Username and Password are the credentials. With a user name, a server
+	// that offers no usable authentication gets no mail. Default: no
+	// authentication.
+	Username, Password string
+	// TLS says what TLS the connection must have. Default: TLSDefault, which is
+	// STARTTLS with a valid certificate, except on the loopback interface, and
+	// TLSImplicit on port 465.
+	TLS TLSMode
+	// TLSConfig is cloned for each connection. Its ServerName defaults to the
+	// host of Addr, its MinVersion is at least TLS 1.2. Default: a new
+	// tls.Config.
+	TLSConfig *tls.Config
+	// Mechanisms are the SASL mechanisms that may be used, the preferred first.
+	// Default: PLAIN, LOGIN.
+	Mechanisms []string
+	// LocalName is the argument of EHLO, a domain name or an address literal.
+	// Default: the name of this machine if it is fully qualified, otherwise the
+	// local address of the connection, "[192.0.2.1]".
+	LocalName string
+	// Timeouts bounds each step of the conversation, beside the context.
+	// Default: QueueTimeouts, which waits ten minutes for the final reply; use
+	// InteractiveTimeouts where a user waits.
+	Timeouts Timeouts
+	// Dial makes the connection, such as through a proxy. A connection that it
+	// made counts as loopback only if the host of Addr says so as well.
+	// Default: that of a net.Dialer.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// RequireDSN rejects recipients for whom the envelope asks for delivery
+	// status notifications if the server doesn't offer DSN. Otherwise their mail
+	// is sent without, and RecipientResult.Dropped says "DSN". Default: false.
+	RequireDSN bool
+	// InsecureAuth lets the credentials go over a connection without TLS that
+	// isn't loopback, if TLS lets such a connection be. Default: false.
+	InsecureAuth bool
+}
+
+var _ delivery.Transport = (*Relay)(nil)
+
+// Send delivers the message to the server; see delivery.Transport for the
+// contract.
+func (r *Relay) Send(ctx context.Context, env *delivery.Envelope, body delivery.Body) (*delivery.Result, error) {
+	if env == nil {
+		env = new(delivery.Envelope)
+	}
+	res := delivery.NewResult(env)
+	cfg, err := r.config()
+	if err != nil {
+		for i := range res.Recipients {
+			res.Recipients[i].Err = prepareError("", err)
+		}
+		return res, res.Err()
+	}
+	p := newPlan(env, body, res)
+	cfg.NoHELO = p.needsESMTP()
+	if len(p.rcpts) == 0 {
+		return res, res.Err()
+	}
+	c, f := r.connect(ctx, cfg)
+	if f != nil {
+		settle(res, f, p.rcpts...)
+		return res, res.Err()
+	}
+	defer c.finish(ctx)
+	c.deliver(ctx, p, res)
+	return res, res.Err()
+}
+
+// Close is there for delivery.Transport's sake: between two calls of Send, a
+// Relay holds no connection.
+func (r *Relay) Close() error { return nil }
+
+// config checks the fields and makes the configuration of a conversation.
+func (r *Relay) config() (Config, error) {
+	cfg := Config{
+		LocalName:    r.LocalName,
+		TLS:          r.TLS,
+		TLSConfig:    r.TLSConfig,
+		Username:     r.Username,
+		Password:     r.Password,
+		Mechanisms:   r.Mechanisms,
+		InsecureAuth: r.InsecureAuth,
+		RequireDSN:   r.RequireDSN,
+		Timeouts:     r.Timeouts,
+	}
+	port := "587"
+	if r.TLS == TLSImplicit {
+		port = "465"
+	}
+	host, port, err := splitAddr(r.Addr, port)
+	if err != nil {
+		return cfg, err
+	}
+	if r.TLS == TLSDefault && port == "465" { // RFC 8314 section 7.3: nothing else speaks there
+		cfg.TLS = TLSImplicit
+	}
+	cfg.Addr = net.JoinHostPort(host, port)
+	return cfg.prepare()
+}
+
+// connect makes a connection and begins the conversation. Where TLS is a mere
+// opportunity and there are no credentials to protect, a server whose TLS is
+// broken is tried again without (RFC 7435).
+func (r *Relay) connect(ctx context.Context, cfg Config) (*Client, *failure) {
+	c, f := r.connectOnce(ctx, cfg)
+	if f != nil && f.tryClear {
+		cfg.TLS = InsecureTLSNone
+		return r.connectOnce(ctx, cfg)
+	}
+	return c, f
+}
+
+func (r *Relay) connectOnce(ctx context.Context, cfg Config) (*Client, *failure) {
+	conn, err := r.dial(ctx, cfg)
+	if err != nil {
+		return nil, dialFailure(ctx, cfg.Addr, err)
+	}
+	return newClient(ctx, conn, cfg, isLoopback(cfg.host, conn, r.Dial == nil))
+}
+
+func (r *Relay) dial(ctx context.Context, cfg Config) (net.Conn, error) {
+	dial := r.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	ctx, cancel := context.WithTimeout(ctx, cfg.Timeouts.Dial)
+	defer cancel()
+	conn, err := dial(ctx, "tcp", cfg.Addr)
+	if err == nil && conn == nil {
+		err = errors.New("there is no connection")
+	}
+	return conn, err
+}
+
+// dialFailure judges an error of dialling. ctx is the caller's context, without
+// the timeout for dialling.
+func dialFailure(ctx context.Context, addr string, err error) *failure {
+	phase := delivery.PhaseDial
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		phase = delivery.PhaseResolve
+	}
+	end, ok := ctx.Deadline()
+	switch {
+	case ctx.Err() != nil:
+		err = contextError(ctx)
+	case ok && !time.Now().Before(end): // the dialler's timer was faster than the context's
+		err = context.DeadlineExceeded
+	default:
+		err = detach(err)
+	}
+	return &failure{
+		verdict: decide(phase, eventOf(nil, err, noReply)),
+		err:     &delivery.Error{Op: "smtp", Phase: phase, Host: addr, Err: err},
+	}
+}
+
+// finish ends a conversation whose results are known.
+func (c *Client) finish(ctx context.Context) {
+	if !c.ended {
+		defer c.wire.bind(ctx)()
+		c.hangUp()
+	}
+}
