@@ -46,6 +46,9 @@ var (
 	Err8BITMIMERequired = errors.New("the server lacks 8BITMIME, which the message needs")
 	// ErrTooLarge: the message exceeds the size that the server takes.
 	ErrTooLarge = errors.New("the message is larger than the server accepts")
+	// ErrDSNRequired: the envelope asks for delivery status notifications, the
+	// transport was told not to do without, and the server lacks DSN.
+	ErrDSNRequired = errors.New("the server lacks DSN, which the envelope asks for")
 	// ErrNoRecipients: the envelope is empty, or no recipient was accepted.
 	ErrNoRecipients = errors.New("no recipient")
 	// ErrProtocol: the server sent what SMTP doesn't allow.
@@ -112,7 +115,7 @@ func (e *Error) policy() bool {
 // capability are demands of the message that this server can't meet.
 func (e *Error) capability() bool {
 	return errors.Is(e.Err, ErrSMTPUTF8Required) || errors.Is(e.Err, Err8BITMIMERequired) ||
-		errors.Is(e.Err, ErrTooLarge)
+		errors.Is(e.Err, ErrTooLarge) || errors.Is(e.Err, ErrDSNRequired)
 }
 
 // Temporary reports whether the same message may get through later without
@@ -151,7 +154,7 @@ func (e *Error) PathFailure() bool {
 	switch e.Phase {
 	case PhaseResolve, PhaseDial, PhaseGreeting, PhaseEHLO, PhaseSTARTTLS, PhaseTLS:
 		return true
-	case PhaseAUTH, PhaseMAIL, PhaseRCPT, PhaseDATA, PhaseBody:
+	case PhaseAUTH, PhaseRSET, PhaseMAIL, PhaseRCPT, PhaseDATA, PhaseBody:
 		return e.Reply == nil || errors.Is(e.Err, ErrProtocol)
 	}
 	return false

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -25,14 +26,14 @@ func TestBodyReopens(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "資料.bin"), content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	opened := 0
+	var opened atomic.Int32
 	m := sample()
 	m.Attachments = []message.Attachment{
 		message.File(filepath.Join(dir, "資料.bin")),
 		message.FS(os.DirFS(dir), "資料.bin"),
 		message.Bytes("b", content),
 		message.Open("o", func() (io.ReadCloser, error) {
-			opened++
+			opened.Add(1)
 			return io.NopCloser(iotest.OneByteReader(bytes.NewReader(content))), nil
 		}),
 	}
@@ -63,8 +64,8 @@ func TestBodyReopens(t *testing.T) {
 			t.Error("another message")
 		}
 	}
-	if opened != 4 {
-		t.Errorf("opened %d times", opened)
+	if n := opened.Load(); n != 4 {
+		t.Errorf("opened %d times", n)
 	}
 	for i, p := range read(t, string(first)).parts[1:] {
 		if !bytes.Equal(p.body, content) {

@@ -32,8 +32,11 @@ func (m *Message) check() Errors {
 	}
 	m.checkEnums(&errs)
 	m.checkIDs(&errs)
+	m.checkList(&errs)
+	m.checkCalendar(&errs)
 	m.checkHeaders(&errs)
 	m.checkAttachments(&errs)
+	m.checkContentIDs(&errs)
 	m.checkDSN(&errs)
 	return errs
 }
@@ -117,8 +120,14 @@ func (m *Message) checkEnums(errs *Errors) {
 	if m.Unencodable > UnencodableError {
 		bad("Unencodable", uint8(m.Unencodable))
 	}
+	if !m.HTMLCharset.Valid() {
+		bad("HTMLCharset", uint8(m.HTMLCharset))
+	}
 	if m.Priority > PriorityLow {
 		bad("Priority", uint8(m.Priority))
+	}
+	if m.Structure > StructureSoftBank {
+		bad("Structure", uint8(m.Structure))
 	}
 }
 
@@ -159,12 +168,13 @@ var reserved = map[string]bool{
 	"date": true, "message-id": true, "in-reply-to": true, "references": true,
 	"disposition-notification-to": true, "mime-version": true, "return-path": true, "received": true,
 	"x-priority": true, "x-msmail-priority": true, "priority": true, "importance": true,
+	"list-unsubscribe": true, "list-unsubscribe-post": true, "auto-submitted": true,
 }
 
 // structured are further fields with a grammar of their own, whose values go out
 // as they are and never as encoded-words.
 var structured = map[string]bool{
-	"auto-submitted": true, "precedence": true, "feedback-id": true, "archived-at": true, "autocrypt": true,
+	"precedence": true, "feedback-id": true, "archived-at": true, "autocrypt": true,
 	"original-message-id": true, "dkim-signature": true, "authentication-results": true, "accept-language": true,
 	"require-recipient-valid-since": true, "tls-required": true, "errors-to": true, "return-receipt-to": true,
 	"x-confirm-reading-to": true, "disposition-notification-options": true, "expires": true, "expiry-date": true,

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"io"
@@ -42,14 +43,9 @@ func (e *Encoder) encode(m *Message) (*frozen, error) {
 	if err := e.fill(&r); err != nil {
 		return nil, err
 	}
-	r.charset = m.Charset
-	if r.charset == charset.Default {
-		r.charset = UTF8
-	}
-	r.headerCharset = m.HeaderCharset
-	if r.headerCharset == charset.Default {
-		r.headerCharset = r.charset
-	}
+	r.charset = cmp.Or(m.Charset, UTF8)
+	r.headerCharset = cmp.Or(m.HeaderCharset, r.charset)
+	r.htmlCharset = cmp.Or(m.HTMLCharset, r.charset)
 	body, err := r.render()
 	if err == nil {
 		return body, nil
@@ -67,7 +63,7 @@ func (e *Encoder) encode(m *Message) (*frozen, error) {
 			return body, nil
 		}
 	}
-	r.charset, r.headerCharset = UTF8, UTF8
+	r.charset, r.headerCharset, r.htmlCharset = UTF8, UTF8, UTF8
 	return r.render()
 }
 

@@ -76,18 +76,26 @@ type Message struct {
 	// text first. CRLF, LF and CR are all line endings; one is added at the end
 	// if it is missing.
 	Text, HTML string
+	// Calendar is an invitation that goes beside Text and HTML as the last
+	// alternative. Default: none.
+	Calendar *Calendar
 	// Attachments are files, in order. Those with a Content-ID stand beside the
 	// HTML that shows them.
 	Attachments []Attachment
 
 	// Charset is the charset of the text parts. Default: UTF8.
 	Charset Charset
+	// HTMLCharset is the charset of the HTML alone. Default: that of Charset.
+	HTMLCharset Charset
 	// HeaderCharset is the charset of subject, names and file names. Default:
 	// that of Charset.
 	HeaderCharset Charset
 	// Unencodable says what happens to characters that the charset lacks.
 	// Default: UnencodableFallback.
 	Unencodable Unencodable
+
+	// Structure says how the parts are nested. Default: StructureStandard.
+	Structure Structure
 
 	// Priority is the importance. Default: PriorityNone.
 	Priority Priority
@@ -98,6 +106,18 @@ type Message struct {
 	// InReplyTo and References are message identifiers, without brackets, of
 	// what this mail answers (RFC 5322 section 3.6.4). Default: not written.
 	InReplyTo, References []string
+	// ListUnsubscribe are the ways to leave a mailing list, https and mailto
+	// URIs, the preferred first (RFC 2369 section 3.2). Default: not written.
+	ListUnsubscribe []string
+	// OneClickUnsubscribe says that a POST to the https URI of ListUnsubscribe,
+	// which there has to be exactly one of, unsubscribes at once (RFC 8058); the
+	// large mailbox providers demand it of bulk mail. The signature of the
+	// message must cover both fields. Default: false.
+	OneClickUnsubscribe bool
+	// AutoSubmitted says that a program wrote the mail, "auto-generated" or
+	// "auto-replied", so that other programs don't answer it (RFC 3834 section
+	// 5). Default: not written.
+	AutoSubmitted string
 	// Headers are further fields, written in order. Fields that a Message has a
 	// field of its own for are refused here.
 	Headers []Header
@@ -115,4 +135,14 @@ type Message struct {
 	// DSN asks the servers on the way for delivery reports (RFC 3461). Its
 	// Notify applies to every recipient. Default: nothing is asked.
 	DSN delivery.DSN
+}
+
+// Calendar is a scheduling message of iCalendar (RFC 5545, RFC 5546): an
+// invitation, its answer, its cancellation.
+type Calendar struct {
+	// Method is the method of the calendar, such as "REQUEST". It has to be the
+	// METHOD that stands in Data.
+	Method string
+	// Data is the calendar in UTF-8, from BEGIN:VCALENDAR to END:VCALENDAR.
+	Data []byte
 }

@@ -14,6 +14,7 @@ type renderer struct {
 	m                      *Message
 	parts                  []attached
 	charset, headerCharset charset.Charset
+	htmlCharset            charset.Charset
 	date                   time.Time
 	random                 [30]byte // 15 for the identifier, 15 for the boundaries
 
@@ -26,7 +27,7 @@ type renderer struct {
 
 // vendor replaces ISO-2022-JP by its vendor form.
 func (r *renderer) vendor() {
-	for _, c := range []*charset.Charset{&r.charset, &r.headerCharset} {
+	for _, c := range []*charset.Charset{&r.charset, &r.headerCharset, &r.htmlCharset} {
 		if *c == charset.ISO2022JP {
 			*c = charset.CP50220
 		}
@@ -38,7 +39,10 @@ func (r *renderer) unencodable() error {
 	var errs Errors
 	for f, s := range r.m.texts {
 		c := r.headerCharset
-		if f.body {
+		switch {
+		case f.field == "HTML":
+			c = r.htmlCharset
+		case f.body:
 			c = r.charset
 		}
 		for i, ch := range c.Unencodable(s) {
@@ -107,6 +111,7 @@ func (r *renderer) header() {
 	r.identifiers()
 	r.priority()
 	r.mailboxes("Disposition-Notification-To", m.DispositionNotificationTo)
+	r.list()
 	for _, h := range m.Headers {
 		b.Field(h.Name)
 		if isStructured(strings.ToLower(h.Name)) {
@@ -196,6 +201,27 @@ func (r *renderer) fromDomain() string {
 		return "localhost"
 	}
 	return domain
+}
+
+// list writes the fields of mailing lists and of programs that write mail.
+func (r *renderer) list() {
+	b := &r.b
+	if len(r.m.ListUnsubscribe) > 0 {
+		b.Field("List-Unsubscribe")
+		for i, u := range r.m.ListUnsubscribe {
+			if i > 0 {
+				b.Glue(",")
+			}
+			b.Token("<" + u + ">")
+		}
+		b.End()
+	}
+	if r.m.OneClickUnsubscribe {
+		r.line("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+	}
+	if r.m.AutoSubmitted != "" {
+		r.line("Auto-Submitted", r.m.AutoSubmitted)
+	}
 }
 
 // priority writes the four fields that programs look at. Priority is the one of

@@ -106,9 +106,6 @@ func (c *Client) usableMechanisms() []string {
 // exchange tries one mechanism to its end: success, 235, or a 5xx refusal.
 // Anything else is a failure.
 func (c *Client) exchange(client sasl.Client) (*reply, *failure) {
-	if c.wire.early() {
-		return nil, c.fail(delivery.PhaseAUTH, garbled, nil, protocolError("a reply that nobody asked for"))
-	}
 	mechanism, initial, err := client.Start()
 	if err != nil {
 		return nil, c.fail(delivery.PhaseAUTH, local, nil, err)

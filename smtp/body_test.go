@@ -162,7 +162,7 @@ func TestServerSpeaksTooEarly(t *testing.T) {
 					}
 					// The hook is slow, and the server speaks meanwhile.
 					ctx := delivery.WithHooks(t.Context(), &delivery.Hooks{BeforeEnd: func(context.Context, []int) error {
-						time.Sleep(50 * time.Millisecond)
+						<-time.After(50 * time.Millisecond)
 						return nil
 					}})
 					rcpt := converseCtx(t, ctx, r, from("b@y.test"), hello).Recipients[0]

@@ -113,9 +113,6 @@ func (c *Client) greet() *failure {
 func (c *Client) hello() *failure {
 	name, d := c.cfg.localName(c.wire.raw), c.cfg.Timeouts.EHLO
 	c.ext = map[string]string{}
-	if c.wire.early() {
-		return c.fail(delivery.PhaseEHLO, garbled, nil, protocolError("a reply that nobody asked for"))
-	}
 	r, err := c.ask("EHLO "+name, d)
 	ev := eventOf(r, err, 2)
 	if ev == permanent && slices.Contains([]int{500, 501, 502, 503, 504, 550}, r.Code) && !c.cfg.noHELO(c.mode) {
@@ -183,7 +180,7 @@ func (c *Client) await(d time.Duration) (*reply, error) {
 	if c.wire.early() {
 		r, err := c.wire.read(d)
 		if err == nil && r.Code != 421 {
-			err = protocolError("a reply that nobody asked for: %v", &r.Reply)
+			return nil, protocolError("a reply that nobody asked for: %v", &r.Reply)
 		}
 		return r, err
 	}

@@ -166,6 +166,17 @@ func TestClientAfterItsEnd(t *testing.T) {
 	}
 }
 
+// A final reply that was cut off counts, and is the last word on a connection.
+func TestClientFinalReplyCutOff(t *testing.T) {
+	for reply, want := range map[string]string{"250-ok": "accepted", "450-later": "deferred", "550-no": "rejected"} {
+		converseOn(t, opening+strings.TrimSuffix(oneMessage, "S: 250 ok\n")+"S: "+reply+"\n-- close", func(c *smtp.Client) {
+			if got := sendOn(t, c, from("b@y.test")); got != want || c.Usable() {
+				t.Errorf("%s: %s, usable %v", reply, got, c.Usable())
+			}
+		})
+	}
+}
+
 // A server that gave up while nothing was asked has said so.
 func TestFarewell(t *testing.T) {
 	for _, said := range []string{"S: 421 4.4.2 idle too long", "# nothing"} {
@@ -174,7 +185,7 @@ func TestFarewell(t *testing.T) {
 				if got := sendOn(t, c, from("b@y.test")); got != "accepted" {
 					t.Error(got)
 				}
-				time.Sleep(2 * time.Second)
+				<-time.After(2 * time.Second)
 				res, err := c.Send(t.Context(), from("b@y.test"), hello)
 				e := res.Recipients[0].Err.(*delivery.Error)
 				if outcomes(res) != "deferred" || e.Phase != delivery.PhaseMAIL || (e.Reply != nil) != strings.HasPrefix(said, "S:") {

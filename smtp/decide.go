@@ -74,14 +74,16 @@ var (
 // MAIL, a refusal is about this path, not about the message.
 //
 // A refusal of STARTTLS, or of one AUTH mechanism, is no verdict by itself: the
-// conversation goes on, or turns it into the event policy.
+// conversation goes on, or turns it into the event policy. TLS that we demand and
+// don't get is a failure of the path, which the server's administrator can mend;
+// credentials that are refused are ours.
 var decisions = map[delivery.Phase][numEvents]verdict{
 	delivery.PhaseResolve:  row(next, pathAbort, pathAbort, nil),
 	delivery.PhaseDial:     row(next, pathAbort, pathAbort, nil),
 	delivery.PhaseGreeting: row(next, pathQuit, pathQuit, nil),
 	delivery.PhaseEHLO:     row(next, pathQuit, pathQuit, nil),
-	delivery.PhaseSTARTTLS: row(next, next, next, nil),
-	delivery.PhaseTLS:      row(next, pathAbort, pathAbort, map[event]verdict{policy: oursAbort}),
+	delivery.PhaseSTARTTLS: row(next, next, next, map[event]verdict{policy: pathQuit}),
+	delivery.PhaseTLS:      row(next, pathAbort, pathAbort, map[event]verdict{policy: pathAbort}),
 	delivery.PhaseAUTH:     row(next, pathQuit, next, nil),
 	delivery.PhaseMAIL:     row(next, refusedNow, refusedEver, nil),
 	delivery.PhaseRCPT:     row(next, thisOneNow, thisOneEver, map[event]verdict{incapable: thisOneEver}),

@@ -55,14 +55,14 @@ var matrix = []cell{
 	{name: "STARTTLS 220", phase: delivery.PhaseSTARTTLS, event: smtp.Agreed, on: true},
 	{name: "STARTTLS 454, not required", phase: delivery.PhaseSTARTTLS, event: smtp.Temporary, on: true},
 	{name: "STARTTLS 5xx, not required", phase: delivery.PhaseSTARTTLS, event: smtp.Permanent, on: true},
-	{name: "STARTTLS refused, required", phase: delivery.PhaseSTARTTLS, event: smtp.Policy, outcome: delivery.NotSent, fate: smtp.Quit},
+	{name: "STARTTLS refused, required", phase: delivery.PhaseSTARTTLS, event: smtp.Policy, outcome: delivery.Deferred, fate: smtp.Quit},
 	{name: "STARTTLS then EOF", phase: delivery.PhaseSTARTTLS, event: smtp.Lost, outcome: delivery.Deferred, fate: smtp.Abort},
 	{name: "STARTTLS then nothing", phase: delivery.PhaseSTARTTLS, event: smtp.TimedOut, outcome: delivery.Deferred, fate: smtp.Abort},
 	{name: "STARTTLS then garbage", phase: delivery.PhaseSTARTTLS, event: smtp.Garbled, outcome: delivery.Deferred, fate: smtp.Abort},
 
 	{name: "handshake lost, not required", phase: delivery.PhaseTLS, event: smtp.Lost, outcome: delivery.Deferred, fate: smtp.Abort},
 	{name: "handshake too long, not required", phase: delivery.PhaseTLS, event: smtp.TimedOut, outcome: delivery.Deferred, fate: smtp.Abort},
-	{name: "handshake failed, required", phase: delivery.PhaseTLS, event: smtp.Policy, outcome: delivery.NotSent, fate: smtp.Abort},
+	{name: "handshake failed, required", phase: delivery.PhaseTLS, event: smtp.Policy, outcome: delivery.Deferred, fate: smtp.Abort},
 
 	{name: "AUTH 235", phase: delivery.PhaseAUTH, event: smtp.Agreed, on: true},
 	{name: "AUTH 454", phase: delivery.PhaseAUTH, event: smtp.Temporary, outcome: delivery.Deferred, fate: smtp.Quit},

@@ -90,6 +90,15 @@ func (r *Relay) Send(ctx context.Context, env *delivery.Envelope, body delivery.
 	return res, res.Err()
 }
 
+// Check reports what is wrong with the fields: an address, a mode or a mechanism
+// that there isn't, credentials that can't be sent. Send makes the same check.
+func (r *Relay) Check() error {
+	if _, err := r.config(); err != nil {
+		return prepareError("", err)
+	}
+	return nil
+}
+
 // Close is there for delivery.Transport's sake: between two calls of Send, a
 // Relay holds no connection.
 func (r *Relay) Close() error { return nil }

@@ -11,10 +11,6 @@ import (
 	"github.com/qdmail/qdmail/delivery"
 )
 
-// ErrDSNUnavailable: the envelope asks for delivery status notifications, the
-// server doesn't offer DSN, and RequireDSN is set.
-var ErrDSNUnavailable = errors.New("the server lacks DSN, which the envelope asks for")
-
 // Send carries one message: MAIL, RCPT for each recipient, DATA. The Result and
 // the error are those of [delivery.Transport]; the conversation can go on
 // afterwards if Usable says so.
@@ -53,21 +49,25 @@ type transaction struct {
 	useDSN bool
 }
 
-// run carries the transaction out. Afterwards every recipient is decided.
+// run carries the transaction out. Afterwards every recipient is decided, and
+// again holds those who can be tried once more on this connection.
 func (t *transaction) run() {
-	if !t.begin() || !t.mail() || !t.rcpts() {
+	if !t.toEnd() {
 		t.again = nil
-		return
+	}
+}
+
+// toEnd reports whether the server accepted the message and goes on.
+func (t *transaction) toEnd() bool {
+	if !t.begin() || !t.mail() || !t.rcpts() {
+		return false
 	}
 	body, ok := t.data()
 	if !ok {
-		t.again = nil
-		return
+		return false
 	}
 	defer body.Close()
-	if !t.body(body) || !t.end() {
-		t.again = nil
-	}
+	return t.body(body) && t.end()
 }
 
 // begin sees to it that the server can take this message on this connection.
@@ -109,7 +109,7 @@ func (t *transaction) capable() bool {
 	for _, r := range open {
 		switch {
 		case r.asksDSN && c.cfg.RequireDSN:
-			settle(t.res, c.fail(delivery.PhaseRCPT, incapable, nil, ErrDSNUnavailable), r)
+			settle(t.res, c.fail(delivery.PhaseRCPT, incapable, nil, delivery.ErrDSNRequired), r)
 			continue
 		case r.asksDSN:
 			for _, i := range r.indexes {

@@ -11,10 +11,6 @@ import (
 const (
 	vendor   = 0x8000 // an NEC or IBM extension: CP50220 only
 	halfKana = 0x0080 // a half-width katakana, which may join with a voiced mark
-	codeMask = 0x7F7F
-
-	voicedMark     = 0x212B // ゛
-	semiVoicedMark = 0x212C // ゜
 )
 
 // table maps both ways. The forward half is a two-level trie over code points of

@@ -3,6 +3,7 @@ package transfer
 import (
 	"encoding/binary"
 	"io"
+	"slices"
 )
 
 const (
@@ -33,10 +34,11 @@ func Base64Len(n int64) int64 {
 // AppendBase64 appends src in base64 with a CRLF after each line of 76
 // characters, the last one included.
 func AppendBase64[T string | []byte](dst []byte, src T) []byte {
-	start := len(dst)
-	dst = append(dst, make([]byte, Base64Len(int64(len(src))))...)
-	encodeLines(dst[start:], src)
-	return dst
+	n := int(Base64Len(int64(len(src))))
+	dst = slices.Grow(dst, n)
+	end := len(dst) + n
+	encodeLines(dst[len(dst):end], src)
+	return dst[:end]
 }
 
 // encodeLines fills dst, which has just the room.

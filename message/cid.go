@@ -1,0 +1,95 @@
+package message
+
+import (
+	"errors"
+	"fmt"
+	"html"
+	"net/url"
+	"strings"
+)
+
+// ErrNoPart: the HTML shows a "cid:" that no attachment has.
+var ErrNoPart = errors.New("is shown by the HTML, and no attachment has it as its ContentID")
+
+// contentIDs yields the offset and the Content-ID of every "cid:" URL (RFC 2392)
+// that stands in an attribute or a style of the HTML.
+func contentIDs(s string, yield func(offset int, cid string) bool) {
+	const scheme = "cid:"
+	for from := 0; ; {
+		i := indexFold(s[from:], scheme)
+		if i < 0 {
+			return
+		}
+		at := from + i
+		from = at + len(scheme)
+		if at == 0 || !strings.ContainsRune("\"'(= \t\r\n", rune(s[at-1])) || !inValue(s[:at]) {
+			continue
+		}
+		end := strings.IndexAny(s[from:], "\"'() <>\t\r\n")
+		if end < 0 {
+			end = len(s) - from
+		}
+		cid := html.UnescapeString(s[from : from+end])
+		if u, err := url.PathUnescape(cid); err == nil {
+			cid = u
+		}
+		if !yield(at, cid) {
+			return
+		}
+		from += end
+	}
+}
+
+// inValue reports whether what follows before is the beginning of a value: behind
+// an equals sign or an opening parenthesis, with nothing but quotes and white space
+// in between.
+func inValue(before string) bool {
+	before = strings.TrimRight(before, "\"' \t\r\n")
+	return strings.HasSuffix(before, "=") || strings.HasSuffix(before, "(") || strings.HasSuffix(before, ";")
+}
+
+// indexFold is strings.Index without regard to the case of ASCII.
+func indexFold(s, lower string) int {
+	for i := 0; i+len(lower) <= len(s); i++ {
+		if s[i]|0x20 == lower[0] && strings.EqualFold(s[i:i+len(lower)], lower) {
+			return i
+		}
+	}
+	return -1
+}
+
+// checkContentIDs reports every "cid:" of the HTML that no part has.
+func (m *Message) checkContentIDs(errs *Errors) {
+	if m.HTML == "" {
+		return
+	}
+	var have map[string]bool
+	contentIDs(m.HTML, func(offset int, cid string) bool {
+		if have == nil {
+			have = make(map[string]bool, len(m.Attachments))
+			for _, a := range m.Attachments {
+				have[a.ContentID] = true
+			}
+		}
+		if cid == "" || !have[cid] {
+			*errs = append(*errs, &FieldError{"HTML", -1, 0, offset, fmt.Errorf("%.100q %w", cid, ErrNoPart)})
+		}
+		return true
+	})
+}
+
+// unshown returns the indexes of the inline parts that the HTML doesn't show.
+func (m *Message) unshown() []int {
+	shown := map[string]bool{}
+	contentIDs(m.HTML, func(_ int, cid string) bool {
+		shown[cid] = true
+		return true
+	})
+	var list []int
+	for i, a := range m.Attachments {
+		if a.ContentID != "" && !shown[a.ContentID] {
+			list = append(list, i)
+		}
+	}
+	return list
+}

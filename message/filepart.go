@@ -1,0 +1,112 @@
+package message
+
+import (
+	"mime"
+	"slices"
+	"strings"
+
+	"github.com/qdmail/qdmail/encoding/transfer"
+)
+
+// attached is an attachment that was looked at.
+type attached struct {
+	*Attachment
+	*content
+	name      string // as shown
+	mediaType string
+	params    map[string]string
+	encoding  transfer.Encoding
+	bareLF    int64 // line endings that have to be made CRLF
+}
+
+// inspectAttachments opens every attachment once.
+func inspectAttachments(m *Message, errs *Errors) []attached {
+	if len(m.Attachments) == 0 {
+		return nil
+	}
+	parts := make([]attached, len(m.Attachments))
+	for i := range m.Attachments {
+		p := &parts[i]
+		p.Attachment = &m.Attachments[i]
+		p.name = fileName(p.Name)
+		p.encoding = transfer.Base64
+		if p.ContentType != "" {
+			p.mediaType, p.params, _ = mime.ParseMediaType(p.ContentType) // checked before
+		} else {
+			p.mediaType = mediaType(p.name)
+		}
+		var err error
+		if strings.HasPrefix(p.mediaType, "message/") {
+			err = p.inspectMessage()
+		} else {
+			p.content, err = p.Attachment.source.inspect(nil)
+		}
+		if err != nil {
+			errs.add("Attachments", i, err)
+		}
+	}
+	return parts
+}
+
+// inspectMessage looks at an attached message. RFC 2046 section 5.2.1 allows no
+// encoding for one but 7bit, 8bit and binary, so one that is not 7-bit already
+// goes as a file of octets.
+func (p *attached) inspectMessage() error {
+	var s transfer.Scanner
+	c, err := p.Attachment.source.inspect(&s)
+	if err != nil {
+		return err
+	}
+	p.content = c
+	f := s.Facts()
+	if f.EightBit > 0 || f.NUL || f.LongLine || f.BareCR {
+		p.mediaType, p.params = octetStream, nil
+		return nil
+	}
+	p.encoding = transfer.SevenBit
+	p.bareLF = f.BareLF
+	return nil
+}
+
+// attachment writes a part whose content is read when the message is.
+func (r *renderer) attachment(p *attached) {
+	b := &r.b
+	b.Field("Content-Type")
+	b.Token(p.mediaType)
+	for _, k := range sortedKeys(p.params) {
+		b.Param(k, p.params[k])
+	}
+	b.ParamWords("name", p.name, r.headerCharset)
+	b.End()
+	r.line("Content-Transfer-Encoding", p.encoding.String())
+	if r.m.Structure != StructureDocomo {
+		b.Field("Content-Disposition")
+		if p.ContentID != "" && r.m.HTML != "" {
+			b.Token("inline")
+		} else {
+			b.Token("attachment")
+		}
+		b.Param("filename", p.name)
+		b.End()
+	}
+	if p.ContentID != "" {
+		r.line("Content-ID", "<"+p.ContentID+">")
+	}
+	b.End()
+	r.out.add(len(b.Bytes()), p)
+	if p.encoding == transfer.SevenBit {
+		r.raw("\r\n") // whether or not the content ends in one
+	}
+}
+
+func sortedKeys(params map[string]string) []string {
+	if len(params) == 0 {
+		return nil
+	}
+	keys := make([]string, 0, len(params))
+	for k := range params {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

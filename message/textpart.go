@@ -1,0 +1,119 @@
+package message
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/qdmail/qdmail/encoding/charset"
+	"github.com/qdmail/qdmail/encoding/transfer"
+)
+
+const crlf = "\r\n"
+
+// text writes the text part, wrapped if that is asked for.
+func (r *renderer) text(s string) {
+	r.writePart(textPart{mediaType: "text/plain", charset: r.charset}, s)
+}
+
+// htmlText writes the HTML part.
+func (r *renderer) htmlText() {
+	p := textPart{mediaType: "text/html", charset: r.htmlCharset}
+	s := r.m.HTML
+	if r.m.Structure.bareHTML() {
+		p.quoted = true
+		s = strings.Map(func(c rune) rune {
+			if c == '\r' || c == '\n' {
+				return -1
+			}
+			return c
+		}, s)
+	}
+	r.writePart(p, s)
+}
+
+// textPart says how a text is written.
+type textPart struct {
+	mediaType     string
+	charset       charset.Charset
+	flowed, delSp bool
+	quoted        bool // always quoted-printable
+}
+
+func (r *renderer) writePart(p textPart, s string) {
+	if !transfer.IsCRLF(s) || s != "" && !strings.HasSuffix(s, crlf) {
+		normal := transfer.AppendCRLF(make([]byte, 0, len(s)+len(s)/8+len(crlf)), s)
+		if !bytes.HasSuffix(normal, []byte(crlf)) {
+			normal = append(normal, crlf...)
+		}
+		s = string(normal)
+	}
+	if !p.charset.JIS() {
+		writeText(r, p, s)
+		return
+	}
+	body, err := p.charset.Append(r.scratch[:0], s)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	r.scratch = body
+	writeText(r, p, body)
+}
+
+// writeText writes a text part whose body is in its charset.
+func writeText[T string | []byte](r *renderer, p textPart, body T) {
+	enc := transfer.QuotedPrintable
+	if !p.quoted {
+		enc = textEncoding(transfer.Scan(body), p.charset)
+	}
+	r.b.Field("Content-Type")
+	r.b.Token(p.mediaType)
+	r.b.Param("charset", p.charset.String())
+	if p.flowed {
+		r.b.Param("format", "flowed")
+		if p.delSp {
+			r.b.Param("delsp", "yes")
+		}
+	}
+	r.b.End()
+	writeEncoded(r, body, enc)
+}
+
+// writeEncoded writes the rest of the header of a part and its body.
+func writeEncoded[T string | []byte](r *renderer, body T, enc transfer.Encoding) {
+	r.line("Content-Transfer-Encoding", enc.String())
+	r.b.End()
+	buf := r.b.Bytes()
+	switch enc {
+	case transfer.SevenBit:
+		buf = append(buf, body...)
+	case transfer.QuotedPrintable:
+		buf = transfer.AppendQuotedPrintable(buf, body)
+	case transfer.Base64:
+		buf = transfer.AppendBase64(buf, body)
+	}
+	if r.depth > 0 && enc != transfer.Base64 {
+		buf = append(buf, crlf...) // the one before a delimiter belongs to the delimiter
+	}
+	r.rest(buf)
+}
+
+// textEncoding chooses the transfer encoding by content: none if the text is
+// 7-bit with lines that relays pass, quoted-printable if that is the shorter one,
+// which it is for Latin text, and base64 otherwise.
+func textEncoding(f transfer.Facts, cs charset.Charset) transfer.Encoding {
+	clean := f.EightBit == 0 && f.Controls == 0 && !f.LongLine
+	if cs.JIS() {
+		if clean {
+			return transfer.SevenBit
+		}
+		return transfer.Base64
+	}
+	if clean && f.Escapes == 0 {
+		return transfer.SevenBit
+	}
+	if escaped := f.EightBit + f.Controls + f.Escapes + f.Equals; 6*escaped < f.Octets {
+		return transfer.QuotedPrintable
+	}
+	return transfer.Base64
+}
