@@ -88,19 +88,19 @@ func openTransport(rawURL string, extra []Scheme) (delivery.Transport, error) {
 // parseURL is url.Parse with errors that quote nothing, and with a look at the
 // mistake that would show a password: one that wasn't percent-encoded.
 func parseURL(rawURL, rest string) (*url.URL, error) {
-	const hint = `user and password must be percent-encoded: "%%" is %%25, ":" is %%3A, "/" is %%2F, "?" is %%3F, "#" is %%23, "@" is %%40`
+	notEncoded := errors.New(`user and password must be percent-encoded: "%" is %25, ":" is %3A, "/" is %2F, "?" is %3F, "#" is %23, "@" is %40`)
 	if authority, ok := strings.CutPrefix(rest, "//"); ok {
 		authority, after, _ := strings.Cut(authority, "?")
 		if i := strings.IndexAny(authority, "/#"); i >= 0 {
 			authority, after = authority[:i], authority[i:]+after
 		}
 		if strings.Count(authority, "@") > 1 || !strings.Contains(authority, "@") && strings.Contains(after, "@") {
-			return nil, fmt.Errorf(hint)
+			return nil, notEncoded
 		}
 	}
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return nil, fmt.Errorf("it can't be read; " + hint)
+		return nil, fmt.Errorf("it can't be read; %w", notEncoded)
 	}
 	return u, nil
 }

@@ -60,6 +60,9 @@ func openSMTP(u *url.URL) (delivery.Transport, error) {
 	if err := q.rest(); err != nil {
 		return nil, err
 	}
+	if err := r.Check(); err != nil {
+		return nil, err
+	}
 	return r, nil
 }
 
