@@ -1,6 +1,7 @@
 package smtp_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -165,8 +166,9 @@ func tcpAddr(s string) net.Addr { return net.TCPAddrFromAddrPort(netip.MustParse
 // Without a name, EHLO has the address of this end, and the address of the other
 // end tells whether a connection stays on this machine.
 func TestLocalAddress(t *testing.T) {
-	if name, err := os.Hostname(); err == nil && strings.Contains(name, ".") {
-		t.Skip("this machine has a full name")
+	full, err := os.Hostname() // a full name goes before any address
+	if err != nil || !strings.Contains(full, ".") {
+		full = ""
 	}
 	for _, tt := range []struct{ local, remote, hello, outcome string }{
 		{"192.0.2.7:1234", "127.0.0.1:25", "[192.0.2.7]", "accepted"},
@@ -183,7 +185,7 @@ func TestLocalAddress(t *testing.T) {
 		res := converse(t, r, from("b@y.test"), hello)
 		got := outcomes(res)
 		srv.Close()
-		if name := srv.Connections()[0].Hello; got != tt.outcome || name != tt.hello {
+		if name := srv.Connections()[0].Hello; got != tt.outcome || name != cmp.Or(full, tt.hello) {
 			t.Errorf("%+v: EHLO %s, %s, %v", tt, name, got, res.Err())
 		}
 	}
