@@ -17,5 +17,10 @@
 // [ISO2022JP] and passed by [CP50220], which writes them the way Microsoft's
 // code page 50220 does, under the same label.
 //
-// Read charset.go, then table.go, encode.go and decode.go.
+// Text that ISO-2022-JP lacks a character for can be made to fit in two steps:
+// [Clean] takes away what nobody sees, and [Transliterate] replaces what a reader
+// takes for the same. Both list what they did.
+//
+// Read charset.go, then table.go, encode.go and decode.go; clean.go,
+// transliterate_table.go and transliterate.go stand beside them.
 package charset

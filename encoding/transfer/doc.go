@@ -5,5 +5,5 @@
 // Everything here streams: a writer or reader holds one buffer of a few
 // kilobytes whatever the size of the content.
 //
-// Read scan.go, then crlf.go, base64.go and quotedprintable.go.
+// Read scan.go, then crlf.go, base64.go, quotedprintable.go and flowed.go.
 package transfer
