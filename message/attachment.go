@@ -32,6 +32,9 @@ type Attachment struct {
 	// ContentID makes the file a part that the HTML shows by "cid:"; it is given
 	// without brackets. Default: none, an ordinary attachment.
 	ContentID string
+	// NameCharset is the charset of the name for readers that don't know RFC
+	// 2231. Default: Message.HeaderCharset.
+	NameCharset Charset
 
 	source source
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"slices"
+	"sync"
 
 	"github.com/qdmail/qdmail/delivery"
 	"github.com/qdmail/qdmail/encoding/transfer"
@@ -16,6 +18,10 @@ type frozen struct {
 	segments  []segment
 	size      int64
 	messageID string
+
+	r      *renderer // what the report is made of
+	once   sync.Once
+	report *delivery.Report
 }
 
 // segment is an attachment that follows the first end octets of the buffer.
@@ -48,6 +54,27 @@ func (f *frozen) Size() int64 { return f.size }
 
 // MessageID is the message identifier, without brackets.
 func (f *frozen) MessageID() string { return f.messageID }
+
+// Report tells what was changed on the way from the message to the body.
+// It is made when somebody asks for it.
+func (f *frozen) Report() *delivery.Report {
+	f.once.Do(func() { f.report = f.r.makeReport() })
+	return f.report
+}
+
+func (r *renderer) makeReport() *delivery.Report {
+	m := &r.given
+	notes := slices.Concat(r.edits, r.folded(r.m), r.notes)
+	for i := range r.parts {
+		if p := &r.parts[i]; p.was != "" {
+			notes = append(notes, delivery.Note{Kind: delivery.NoteReencoded, Field: "Attachments", Index: i, From: p.was, To: p.mediaType})
+		}
+	}
+	for _, i := range m.unshown() {
+		notes = append(notes, delivery.Note{Kind: delivery.NoteUnshown, Field: "Attachments.ContentID", Index: i, From: m.Attachments[i].ContentID})
+	}
+	return &delivery.Report{Notes: notes}
+}
 
 // Open starts reading the message.
 func (f *frozen) Open() (io.ReadCloser, error) { return &bodyReader{f: f}, nil }

@@ -50,24 +50,29 @@ type textField struct {
 
 // texts yields every text that is written in a charset of the message.
 func (m *Message) texts(yield func(textField, string) bool) {
-	ok := yield(textField{"From.Name", -1, false}, m.From.Name) &&
-		yield(textField{"Sender.Name", -1, false}, m.Sender.Name)
+	m.textPointers(func(f textField, s *string) bool { return yield(f, *s) })
+}
+
+// textPointers is texts with the places where they stand.
+func (m *Message) textPointers(yield func(textField, *string) bool) {
+	ok := yield(textField{"From.Name", -1, false}, &m.From.Name) &&
+		yield(textField{"Sender.Name", -1, false}, &m.Sender.Name)
 	names := func(field string, list []Address) {
 		for i := 0; ok && i < len(list); i++ {
-			ok = yield(textField{field, i, false}, list[i].Name)
+			ok = yield(textField{field, i, false}, &list[i].Name)
 		}
 	}
 	names("ReplyTo.Name", m.ReplyTo)
 	names("To.Name", m.To)
 	names("Cc.Name", m.Cc)
-	ok = ok && yield(textField{"Subject", -1, false}, m.Subject)
+	ok = ok && yield(textField{"Subject", -1, false}, &m.Subject)
 	names("DispositionNotificationTo.Name", m.DispositionNotificationTo)
 	for i := 0; ok && i < len(m.Headers); i++ {
-		ok = yield(textField{"Headers.Value", i, false}, m.Headers[i].Value)
+		ok = yield(textField{"Headers.Value", i, false}, &m.Headers[i].Value)
 	}
-	ok = ok && yield(textField{"Text", -1, true}, m.Text) && yield(textField{"HTML", -1, true}, m.HTML)
+	ok = ok && yield(textField{"Text", -1, true}, &m.Text) && yield(textField{"HTML", -1, true}, &m.HTML)
 	for i := 0; ok && i < len(m.Attachments); i++ {
-		ok = yield(textField{"Attachments.Name", i, false}, m.Attachments[i].Name)
+		ok = yield(textField{"Attachments.Name", i, false}, &m.Attachments[i].Name)
 	}
 }
 
@@ -125,6 +130,9 @@ func (m *Message) checkEnums(errs *Errors) {
 	}
 	if m.Priority > PriorityLow {
 		bad("Priority", uint8(m.Priority))
+	}
+	if m.Wrap < 0 {
+		errs.add("Wrap", -1, fmt.Errorf("%w: a width is not negative", ErrInvalid))
 	}
 	if m.Structure > StructureSoftBank {
 		bad("Structure", uint8(m.Structure))
@@ -211,6 +219,16 @@ func (m *Message) checkAttachments(errs *Errors) {
 		if fileName(a.Name) == "" {
 			errs.add("Attachments.Name", i, ErrRequired)
 		}
+		for j, r := range a.Name {
+			if misleads(r) {
+				*errs = append(*errs, &FieldError{"Attachments.Name", i, r, j,
+					fmt.Errorf("%w: a file name can't have control characters or change its direction", ErrInvalid)})
+				break
+			}
+		}
+		if !a.NameCharset.Valid() {
+			errs.add("Attachments.NameCharset", i, ErrInvalid)
+		}
 		if a.ContentType != "" {
 			if err := checkMediaType(a.ContentType); err != nil {
 				errs.add("Attachments.ContentType", i, err)
@@ -257,6 +275,18 @@ func checkMediaType(s string) error {
 		}
 	}
 	return nil
+}
+
+// misleads reports characters that make a file name look like another one. CR, LF
+// and NUL are reported already.
+func misleads(r rune) bool {
+	switch {
+	case r == '\r', r == '\n', r == 0:
+		return false
+	case r < ' ', r >= 0x7F && r < 0xA0, r == 0x202B, r == 0x202D, r == 0x202E, r == 0x2067, r == 0x2028, r == 0x2029:
+		return true
+	}
+	return false
 }
 
 // fileName is the last element of a path: what a reader may save the file as. A

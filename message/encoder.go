@@ -9,6 +9,7 @@ import (
 
 	"github.com/qdmail/qdmail/delivery"
 	"github.com/qdmail/qdmail/encoding/charset"
+	"github.com/qdmail/qdmail/encoding/header"
 )
 
 // Encoder turns messages into octets. The zero value works; an Encoder may be
@@ -16,6 +17,10 @@ import (
 type Encoder struct {
 	// Clock tells the Date of messages that have none. Default: time.Now.
 	Clock func() time.Time
+	// TextFromHTML makes the text of messages that have only HTML; Text of package
+	// message/htmltext does it well. Default: nil, such messages have no text
+	// part.
+	TextFromHTML func(html string) string
 	// Rand is the source of message identifiers and boundaries. Default:
 	// crypto/rand.
 	Rand io.Reader
@@ -39,31 +44,65 @@ func (e *Encoder) encode(m *Message) (*frozen, error) {
 	if err := errs.err(); err != nil {
 		return nil, err
 	}
-	r := renderer{m: m, parts: parts}
-	if err := e.fill(&r); err != nil {
+	r := &renderer{m: m, parts: parts}
+	if err := e.fill(r); err != nil {
 		return nil, err
+	}
+	if m.Text == "" && m.HTML != "" && e.TextFromHTML != nil {
+		both := *m
+		both.Text = e.TextFromHTML(m.HTML)
+		r.m, m = &both, &both
 	}
 	r.charset = cmp.Or(m.Charset, UTF8)
 	r.headerCharset = cmp.Or(m.HeaderCharset, r.charset)
 	r.htmlCharset = cmp.Or(m.HTMLCharset, r.charset)
+	asked := cmp.Or(r.charset, r.headerCharset)
+	r.m, r.edits = r.edited(m, cleanUTF8, delivery.NoteCleaned)
 	body, err := r.render()
-	if err == nil {
-		return body, nil
+	if err != nil && isUnencodable(err) {
+		body, err = r.renderElse(m)
+		if r.fallback {
+			r.edits = append(r.edits, delivery.Note{Kind: delivery.NoteCharset, Index: -1, From: asked.String(), To: UTF8.String()})
+		}
 	}
-	var ce *charset.Error
-	if !errors.As(err, &ce) {
+	if err != nil {
 		return nil, err
+	}
+	r.given, r.scratch, r.b = *m, nil, header.Builder{}
+	body.r = r
+	return body, nil
+}
+
+func isUnencodable(err error) bool {
+	var ce *charset.Error
+	return errors.As(err, &ce)
+}
+
+// renderElse renders a message that its charset can't express as it is: cleaned of
+// what nobody sees, then as Unencodable says, then in UTF-8.
+func (r *renderer) renderElse(m *Message) (*frozen, error) {
+	if m.Unencodable == UnencodableVendor {
+		r.vendor()
+	}
+	r.m, r.edits = r.edited(m, cleanJIS, delivery.NoteCleaned)
+	body, err := r.render()
+	if err == nil || !isUnencodable(err) {
+		return body, err
 	}
 	switch m.Unencodable {
 	case UnencodableError:
-		return nil, r.unencodable()
-	case UnencodableVendor:
-		r.vendor()
-		if body, err = r.render(); err == nil {
-			return body, nil
+		return nil, r.unencodable(m)
+	case UnencodableTransliterate:
+		var more []delivery.Note
+		r.m, more = r.edited(r.m, transliterate, delivery.NoteTransliterated)
+		r.edits = append(r.edits, more...)
+		if body, err = r.render(); err == nil || !isUnencodable(err) {
+			return body, err
 		}
 	}
+	r.fallback = true
 	r.charset, r.headerCharset, r.htmlCharset = UTF8, UTF8, UTF8
+	r.m, r.edits = r.edited(m, cleanUTF8, delivery.NoteCleaned)
 	return r.render()
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/qdmail/qdmail/encoding/charset"
 	"github.com/qdmail/qdmail/encoding/transfer"
 )
 
@@ -12,9 +13,10 @@ import (
 type attached struct {
 	*Attachment
 	*content
-	name      string // as shown
+	index     int // in Message.Attachments
 	mediaType string
 	params    map[string]string
+	was       string // the media type that it couldn't have
 	encoding  transfer.Encoding
 	bareLF    int64 // line endings that have to be made CRLF
 }
@@ -28,12 +30,12 @@ func inspectAttachments(m *Message, errs *Errors) []attached {
 	for i := range m.Attachments {
 		p := &parts[i]
 		p.Attachment = &m.Attachments[i]
-		p.name = fileName(p.Name)
+		p.index = i
 		p.encoding = transfer.Base64
 		if p.ContentType != "" {
 			p.mediaType, p.params, _ = mime.ParseMediaType(p.ContentType) // checked before
 		} else {
-			p.mediaType = mediaType(p.name)
+			p.mediaType = mediaType(fileName(p.Name))
 		}
 		var err error
 		if strings.HasPrefix(p.mediaType, "message/") {
@@ -60,7 +62,7 @@ func (p *attached) inspectMessage() error {
 	p.content = c
 	f := s.Facts()
 	if f.EightBit > 0 || f.NUL || f.LongLine || f.BareCR {
-		p.mediaType, p.params = octetStream, nil
+		p.was, p.mediaType, p.params = p.mediaType, octetStream, nil
 		return nil
 	}
 	p.encoding = transfer.SevenBit
@@ -71,12 +73,13 @@ func (p *attached) inspectMessage() error {
 // attachment writes a part whose content is read when the message is.
 func (r *renderer) attachment(p *attached) {
 	b := &r.b
+	name := fileName(r.m.Attachments[p.index].Name) // which may have been edited
 	b.Field("Content-Type")
 	b.Token(p.mediaType)
 	for _, k := range sortedKeys(p.params) {
 		b.Param(k, p.params[k])
 	}
-	b.ParamWords("name", p.name, r.headerCharset)
+	b.ParamWords("name", name, r.nameCharset(p.Attachment))
 	b.End()
 	r.line("Content-Transfer-Encoding", p.encoding.String())
 	if r.m.Structure != StructureDocomo {
@@ -86,7 +89,7 @@ func (r *renderer) attachment(p *attached) {
 		} else {
 			b.Token("attachment")
 		}
-		b.Param("filename", p.name)
+		b.Param("filename", name)
 		b.End()
 	}
 	if p.ContentID != "" {
@@ -97,6 +100,17 @@ func (r *renderer) attachment(p *attached) {
 	if p.encoding == transfer.SevenBit {
 		r.raw("\r\n") // whether or not the content ends in one
 	}
+}
+
+// nameCharset is the charset of the name parameter of an attachment.
+func (r *renderer) nameCharset(a *Attachment) charset.Charset {
+	if r.fallback || a.NameCharset == charset.Default {
+		return r.headerCharset
+	}
+	if r.useVendor && a.NameCharset == charset.ISO2022JP {
+		return charset.CP50220
+	}
+	return a.NameCharset
 }
 
 func sortedKeys(params map[string]string) []string {

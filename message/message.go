@@ -32,6 +32,10 @@ const (
 	// most Japanese mail programs read. If that isn't enough, the whole message
 	// falls back to UTF-8.
 	UnencodableVendor
+	// UnencodableTransliterate replaces them by what a Japanese reader takes for
+	// the same: ① by (1), ㈱ by (株), 髙 by 高, é by e. What has no such
+	// substitute makes the whole message fall back to UTF-8, in the original.
+	UnencodableTransliterate
 	// UnencodableError fails with a FieldError for every character.
 	UnencodableError
 )
@@ -76,6 +80,13 @@ type Message struct {
 	// text first. CRLF, LF and CR are all line endings; one is added at the end
 	// if it is missing.
 	Text, HTML string
+	// Wrap is the width to which the lines of Text are wrapped, in columns, of
+	// which a full-width character takes two; 70 is usual. Words and URLs stay
+	// whole, and so do lines that a mail program quotes. Default: no wrapping.
+	Wrap int
+	// Flowed writes Text so that a reader that knows format=flowed fits its lines
+	// to the window (RFC 3676). Default: false.
+	Flowed bool
 	// Calendar is an invitation that goes beside Text and HTML as the last
 	// alternative. Default: none.
 	Calendar *Calendar

@@ -2,24 +2,32 @@ package message
 
 import (
 	"encoding/base32"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/qdmail/qdmail/delivery"
 	"github.com/qdmail/qdmail/encoding/charset"
 	"github.com/qdmail/qdmail/encoding/header"
 )
 
 // renderer writes one message. It may render several times, with other charsets.
 type renderer struct {
-	m                      *Message
+	m                      *Message // as it is written
+	given                  Message  // as it was given
 	parts                  []attached
 	charset, headerCharset charset.Charset
 	htmlCharset            charset.Charset
 	date                   time.Time
 	random                 [30]byte // 15 for the identifier, 15 for the boundaries
 
+	fallback  bool // everything in UTF-8
+	useVendor bool // CP50220 instead of ISO-2022-JP
+	edits     []delivery.Note
+	notes     []delivery.Note // of one rendering
+
 	b       header.Builder
-	out     frozen
+	out     *frozen
 	depth   int // of multipart entities that are open
 	scratch []byte
 	err     error
@@ -27,6 +35,7 @@ type renderer struct {
 
 // vendor replaces ISO-2022-JP by its vendor form.
 func (r *renderer) vendor() {
+	r.useVendor = true
 	for _, c := range []*charset.Charset{&r.charset, &r.headerCharset, &r.htmlCharset} {
 		if *c == charset.ISO2022JP {
 			*c = charset.CP50220
@@ -34,27 +43,28 @@ func (r *renderer) vendor() {
 	}
 }
 
-// unencodable lists every character that its charset lacks.
-func (r *renderer) unencodable() error {
+// unencodable lists every character that its charset lacks and that cleaning
+// doesn't take away.
+func (r *renderer) unencodable(m *Message) error {
 	var errs Errors
-	for f, s := range r.m.texts {
-		c := r.headerCharset
-		switch {
-		case f.field == "HTML":
-			c = r.htmlCharset
-		case f.body:
-			c = r.charset
-		}
+	for f, s := range m.texts {
+		c := r.charsetOf(f)
+		_, changes := cleanJIS(f)(c, s)
 		for i, ch := range c.Unencodable(s) {
-			errs.add(f.field, f.index, &charset.Error{Charset: c, Rune: ch, Offset: i})
+			gone := slices.ContainsFunc(changes, func(e charset.Change) bool {
+				return i >= e.Offset && i < e.Offset+len(e.From) && e.From != e.To
+			})
+			if !gone {
+				errs.add(f.field, f.index, &charset.Error{Charset: c, Rune: ch, Offset: i})
+			}
 		}
 	}
 	return errs.err()
 }
 
 func (r *renderer) render() (*frozen, error) {
-	r.err = nil
-	r.out = frozen{}
+	r.err, r.notes = nil, nil
+	r.out = new(frozen)
 	r.b.Reset(make([]byte, 0, r.estimate()))
 	r.header()
 	r.content()
@@ -65,10 +75,13 @@ func (r *renderer) render() (*frozen, error) {
 		return nil, r.err
 	}
 	out := r.out
+	r.out = nil
 	out.buf = r.b.Bytes()
 	out.seal()
-	return &out, nil
+	return out, nil
 }
+
+func (r *renderer) note(n delivery.Note) { r.notes = append(r.notes, n) }
 
 func (r *renderer) fail(err error) {
 	if r.err == nil {

@@ -4,21 +4,49 @@ import (
 	"bytes"
 	"strings"
 
+	"github.com/qdmail/qdmail/delivery"
 	"github.com/qdmail/qdmail/encoding/charset"
 	"github.com/qdmail/qdmail/encoding/transfer"
+	"github.com/qdmail/qdmail/message/wrap"
 )
 
 const crlf = "\r\n"
 
 // text writes the text part, wrapped if that is asked for.
 func (r *renderer) text(s string) {
-	r.writePart(textPart{mediaType: "text/plain", charset: r.charset}, s)
+	p := textPart{mediaType: "text/plain", charset: r.charset}
+	was := s
+	switch {
+	case r.m.Flowed:
+		// DelSp, because Japanese has no spaces to break at (RFC 3676 section 4.5).
+		p.flowed, p.delSp = true, wide(s)
+		s = string(transfer.AppendFlowed(nil, s, r.m.Wrap, p.delSp))
+	case r.m.Wrap > 0:
+		s = wrap.Text(s, wrap.Options{Width: r.m.Wrap})
+		if s != was {
+			r.note(delivery.Note{Kind: delivery.NoteWrapped, Field: "Text", Index: -1})
+		}
+	}
+	r.writePart(p, s)
+}
+
+// wide reports whether s has characters between which a line may be broken.
+func wide(s string) bool {
+	for _, c := range s {
+		if c >= 0x2E80 {
+			return true
+		}
+	}
+	return false
 }
 
 // htmlText writes the HTML part.
 func (r *renderer) htmlText() {
 	p := textPart{mediaType: "text/html", charset: r.htmlCharset}
-	s := r.m.HTML
+	s, was := correctMeta(r.m.HTML, p.charset.String())
+	if was != "" {
+		r.note(delivery.Note{Kind: delivery.NoteMetaCharset, Field: "HTML", Index: -1, From: was, To: p.charset.String()})
+	}
 	if r.m.Structure.bareHTML() {
 		p.quoted = true
 		s = strings.Map(func(c rune) rune {
