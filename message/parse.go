@@ -1,13 +1,11 @@
 package message
 
 import (
-	"io"
-	"mime"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/qdmail/qdmail/encoding/charset"
 	"github.com/qdmail/qdmail/encoding/header"
+	"github.com/qdmail/qdmail/encoding/mime"
 )
 
 const (
@@ -327,20 +325,5 @@ func decodeName(s string) string {
 	if !strings.Contains(s, "=?") {
 		return s
 	}
-	dec := mime.WordDecoder{CharsetReader: func(label string, r io.Reader) (io.Reader, error) {
-		if !strings.EqualFold(label, "iso-2022-jp") {
-			return nil, ErrInvalid
-		}
-		b, err := io.ReadAll(r)
-		if err != nil {
-			return nil, err
-		}
-		text, err := charset.CP50220.Decode(b)
-		return strings.NewReader(text), err
-	}}
-	out, err := dec.DecodeHeader(s)
-	if err != nil || header.CheckText(out) != nil {
-		return s
-	}
-	return out
+	return mime.DecodeHeader(s)
 }
