@@ -117,7 +117,7 @@ func TestFaultAtEachPhase(t *testing.T) {
 			c.conn.Close()
 			ended(s, testsmtp.EndedByClient)
 
-			c, s = start(testsmtp.Fault{Endless: "220-more\r\n"})
+			_, s = start(testsmtp.Fault{Endless: "220-more\r\n"})
 			s.Close() // while the server is blocked
 			ended(s, testsmtp.EndedShutdown)
 
