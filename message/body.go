@@ -64,7 +64,10 @@ func (f *frozen) Report() *delivery.Report {
 
 func (r *renderer) makeReport() *delivery.Report {
 	m := &r.given
-	notes := slices.Concat(r.edits, r.folded(r.m), r.notes)
+	notes := slices.Concat(r.edits, r.notes)
+	if !r.plain {
+		notes = append(notes, r.folded(m)...)
+	}
 	for i := range r.parts {
 		if p := &r.parts[i]; p.was != "" {
 			notes = append(notes, delivery.Note{Kind: delivery.NoteReencoded, Field: "Attachments", Index: i, From: p.was, To: p.mediaType})

@@ -68,7 +68,10 @@ func (e *Encoder) encode(m *Message) (*frozen, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.given, r.scratch, r.b = *m, nil, header.Builder{}
+	if !r.plain || len(parts) > 0 { // otherwise there is nothing to report about it
+		r.given = *m
+	}
+	r.scratch, r.b = nil, header.Builder{}
 	body.r = r
 	return body, nil
 }

@@ -21,6 +21,7 @@ type renderer struct {
 	date                   time.Time
 	random                 [30]byte // 15 for the identifier, 15 for the boundaries
 
+	plain     bool // all texts are ASCII
 	fallback  bool // everything in UTF-8
 	useVendor bool // CP50220 instead of ISO-2022-JP
 	edits     []delivery.Note

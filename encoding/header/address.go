@@ -119,16 +119,20 @@ func AppendAddrSpec(dst []byte, addr string) ([]byte, error) {
 // and letters, digits, hyphens, underscores and dots for its domain, as nearly all
 // addresses are: AppendAddrSpec leaves it as it is.
 func IsPlainAddrSpec(addr string) bool {
-	at := strings.LastIndexByte(addr, '@')
-	if at <= 0 || at == len(addr)-1 || !all(addr[at+1:], isHost) {
-		return false
-	}
-	for i := range at {
-		if addr[i] >= utf8.RuneSelf {
+	dot := true // nothing, or a dot, stands before
+	for i := range len(addr) {
+		switch c := addr[i]; {
+		case class[c]&isAtext != 0:
+			dot = false
+		case c == '.' && !dot:
+			dot = true
+		case c == '@' && !dot:
+			return i+1 < len(addr) && all(addr[i+1:], isHost)
+		default:
 			return false
 		}
 	}
-	return isDotAtom(addr[:at])
+	return false
 }
 
 // appendLocalPart quotes a raw local part if it needs it, and unquotes a quoted

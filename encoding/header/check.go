@@ -78,14 +78,14 @@ func all[T string | []byte](s T, bits uint8) bool {
 // LF or NUL, or isn't valid UTF-8. It is the check that every method of [Builder]
 // makes itself.
 func CheckText(s string) error {
-	ascii := true
+	var bits byte
 	for i := range len(s) {
 		if class[s[i]]&isControl != 0 {
 			return &Error{ErrControl, rune(s[i]), i}
 		}
-		ascii = ascii && s[i] < utf8.RuneSelf
+		bits |= s[i]
 	}
-	if ascii {
+	if bits < utf8.RuneSelf {
 		return nil
 	}
 	for i, r := range s {
@@ -100,6 +100,9 @@ func CheckText(s string) error {
 
 // CheckASCII returns an *Error if s has anything but printable ASCII and spaces.
 func CheckASCII(s string) error {
+	if all(s, isPrint) {
+		return nil
+	}
 	if err := CheckText(s); err != nil {
 		return err
 	}
