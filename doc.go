@@ -22,10 +22,12 @@
 //
 // # Where things are
 //
-//   - message: the message and its encoder
+//   - message: the message, its encoder, addresses, mail merge, loading
+//   - message/htmltext: the text part of mails that have only HTML
 //   - delivery: envelope, body, outcome, errors, hooks, and the Transport interface
 //   - smtp: the transport for a relay
 //   - encoding/charset, encoding/header, encoding/transfer: what message is made of
+//   - encoding/mime: reading a message
 //
 // # Errors
 //
