@@ -53,7 +53,8 @@ type Delivery struct {
 // SendEach sends one mail per row: tmpl with the values of the row filled in,
 // addressed to the row alone, each with its own Message-ID. Results come as the
 // mails are done, not in the order of the rows. A row that fails doesn't stop the
-// others.
+// others. Messages that have To recipients of their own are refused, and so are Cc
+// and Bcc, unless opt.Copies says otherwise; the Bcc of the Mailer gets every mail.
 //
 // The rows are read as they are needed, so they may come from a database cursor;
 // the iterator runs on a goroutine of its own, one row at a time. Breaking the

@@ -29,9 +29,10 @@ type Mailer struct {
 	Charset message.Charset
 	// Bcc gets a copy of every message. Default: none.
 	Bcc []message.Address
-	// Logger gets one record per delivery, without any content: at level Info
-	// when all recipients are accepted, and at Warn with one record for each
-	// that isn't. Default: nothing is logged.
+	// Logger gets a record of each delivery, without any content: one at level
+	// Info when all recipients are accepted, and otherwise one at Warn for each
+	// that isn't. Faulty messages aren't logged; they are the caller's error.
+	// Default: nothing is logged.
 	Logger *slog.Logger
 }
 
@@ -55,6 +56,9 @@ func (m *Mailer) Send(ctx context.Context, msg *message.Message) (*delivery.Resu
 // to another transport. The error is a message.Errors that lists every fault, or an
 // error of the Encoder's random source.
 func (m *Mailer) Prepare(msg *message.Message) (*delivery.Envelope, delivery.Body, error) {
+	if msg == nil {
+		return nil, nil, message.Errors{{Field: "Message", Index: -1, Err: message.ErrRequired}}
+	}
 	full := *msg
 	if full.From == (message.Address{}) {
 		full.From = m.From
@@ -103,7 +107,11 @@ func merge(errs ...error) error {
 
 // notSent is the Result for a message that couldn't be prepared.
 func notSent(msg *message.Message, err error) *delivery.Result {
-	res := &delivery.Result{MessageID: msg.MessageID}
+	res := &delivery.Result{}
+	if msg == nil {
+		return res
+	}
+	res.MessageID = msg.MessageID
 	for _, list := range [][]message.Address{msg.To, msg.Cc, msg.Bcc} {
 		for _, a := range list {
 			res.Recipients = append(res.Recipients, delivery.RecipientResult{Address: a.Address, Err: err})

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/mail"
@@ -271,4 +272,33 @@ func TestCancelledContext(t *testing.T) {
 
 func tlsConfig(cert tls.Certificate) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{cert}}
+}
+
+// Nothing that can be printed or logged shows the password.
+func TestPasswordIsNeverPrinted(t *testing.T) {
+	mailer, err := qdmail.Open("smtp://user:hunter2@mail.example.jp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	relay := mailer.Transport.(*smtp.Relay)
+	cfg := smtp.Config{Addr: "mail.example.jp:587", Username: "user", Password: "hunter2"}
+	var log strings.Builder
+	for _, h := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
+		slog.New(h).Info("x", "relay", relay, "config", cfg, "mailer", mailer)
+	}
+	for _, v := range []any{relay, cfg, mailer, mailer.Transport} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+			fmt.Fprintf(&log, verb+"\n", v)
+		}
+	}
+	if strings.Contains(log.String(), "hunter2") || !strings.Contains(log.String(), "mail.example.jp") {
+		t.Error(log.String())
+	}
+}
+
+func TestNilMessage(t *testing.T) {
+	mailer := &qdmail.Mailer{Transport: &smtp.Relay{Addr: "localhost"}}
+	if res, err := mailer.Send(t.Context(), nil); res == nil || !errors.Is(err, message.ErrRequired) {
+		t.Errorf("%v %v", res, err)
+	}
 }

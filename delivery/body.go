@@ -13,7 +13,8 @@ import (
 // endings. It can be read any number of times, also at the same time, and gives
 // the same octets each time.
 type Body interface {
-	// Open starts reading from the beginning. The caller closes the reader.
+	// Open starts reading from the beginning. The caller closes the reader, and
+	// may do so while a Read is under way, to end one that blocks.
 	Open() (io.ReadCloser, error)
 	// Size is the number of octets that a reader gives.
 	Size() int64

@@ -3,7 +3,9 @@ package delivery
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Phase is the step of a delivery in which something happened.
@@ -53,6 +55,8 @@ var (
 	ErrNoRecipients = errors.New("no recipient")
 	// ErrProtocol: the server sent what SMTP doesn't allow.
 	ErrProtocol = errors.New("the server broke the SMTP protocol")
+	// ErrBodyUnreadable: the body couldn't be read to its end.
+	ErrBodyUnreadable = errors.New("the message body can't be read")
 	// ErrMalformedBody: the body has a bare CR or LF, a NUL, a line over 998
 	// octets, or undeclared 8-bit octets.
 	ErrMalformedBody = errors.New("malformed message body")
@@ -85,7 +89,7 @@ func (e *Error) Error() string {
 	}
 	b.WriteString(": " + string(e.Phase))
 	if e.Recipient != "" {
-		b.WriteString(" <" + e.Recipient + ">")
+		b.WriteString(" <" + printable(e.Recipient) + ">")
 	}
 	if e.Err != nil {
 		b.WriteString(": " + e.Err.Error())
@@ -96,6 +100,16 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// printable quotes an address that would break a line of a log.
+func printable(s string) string {
+	for _, r := range s {
+		if !unicode.IsPrint(r) {
+			return strconv.Quote(s)
+		}
+	}
+	return s
+}
+
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -103,7 +117,7 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) local() bool {
 	return e.Phase == PhasePrepare ||
 		errors.Is(e.Err, context.Canceled) || errors.Is(e.Err, context.DeadlineExceeded) ||
-		errors.Is(e.Err, ErrMalformedBody) || errors.Is(e.Err, ErrBodyChanged)
+		errors.Is(e.Err, ErrMalformedBody) || errors.Is(e.Err, ErrBodyChanged) || errors.Is(e.Err, ErrBodyUnreadable)
 }
 
 // policy are refusals of ours to go on with this server.
@@ -119,9 +133,10 @@ func (e *Error) capability() bool {
 }
 
 // Temporary reports whether the same message may get through later without
-// anybody changing it: a 4xx reply, a connection that failed, a protocol error,
-// a TLS handshake that failed. It is false for a 5xx reply, a refused
-// authentication and faults on our side. A loss after the end of data is
+// anybody changing it: a 4xx reply, a connection that failed, a deadline that
+// passed, a protocol error, a TLS handshake that failed, a refusal of the path
+// (in the greeting or to EHLO). It is false for a 5xx reply to MAIL or later, a
+// refused authentication, a cancelled context and faults on our side. A loss after the end of data is
 // temporary too, but trying again may deliver twice: look at the Outcome first.
 func (e *Error) Temporary() bool {
 	if errors.Is(e.Err, ErrAuthFailed) || errors.Is(e.Err, ErrAuthUnavailable) {
@@ -129,6 +144,9 @@ func (e *Error) Temporary() bool {
 	}
 	if errors.Is(e.Err, ErrTLSRequired) || errors.Is(e.Err, ErrTLSFailed) {
 		return true // the server's administrator can mend it
+	}
+	if e.Phase == PhaseEnd && e.Reply == nil || errors.Is(e.Err, context.DeadlineExceeded) {
+		return true
 	}
 	if e.local() || e.capability() {
 		return false

@@ -8,7 +8,7 @@ type Outcome uint8
 
 const (
 	// NotSent: nothing was handed over, for a reason on our side: an invalid
-	// address, a cancelled context, an unreadable attachment, a policy of ours.
+	// address, a context that ended, an unreadable attachment, a policy of ours.
 	// It is no evidence about the recipient or the server.
 	NotSent Outcome = iota
 	// Queued: our own durable queue has the message and will try to deliver it.
@@ -18,7 +18,8 @@ const (
 	// Deferred: the next hop answered 4xx, or the path to it failed provably
 	// before the end of data. Trying again later is safe and may succeed.
 	Deferred
-	// Rejected: the next hop answered 5xx, or lacks an extension without which
+	// Rejected: the next hop answered 5xx to the message or the recipient (a
+	// refusal of the connection is Deferred), or lacks an extension without which
 	// the message can't be sent. Trying again unchanged is pointless.
 	Rejected
 	// Unknown: the connection was lost after the end of data. The next hop may

@@ -99,7 +99,7 @@ func (e *SendError) Error() string {
 			return s + "; ..."
 		}
 		shown++
-		s += "; " + r.Address
+		s += "; " + printable(r.Address)
 		if r.Err != nil {
 			s += ": " + r.Err.Error()
 		}

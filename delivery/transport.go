@@ -24,7 +24,8 @@ import "context"
 //   - A recipient is Unknown if the connection was lost, timed out or turned to
 //     garbage after the end of data may have been on the wire. A Transport
 //     never tries such a recipient again on its own.
-//   - ctx bounds the whole attempt: dialling, every read and every write.
+//   - ctx bounds the whole attempt: dialling, every read and every write. Its end
+//     closes the reader of the Body, to wake one that blocks.
 //     Cancelled before the end of data, the message is not sent (NotSent);
 //     cancelled after it, the outcome is Unknown.
 //   - Send doesn't modify env or what Body returns, and doesn't keep either

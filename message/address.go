@@ -17,9 +17,11 @@ import (
 type Address struct {
 	// Name is the display name; may be empty.
 	Name string
-	// Address is an addr-spec, such as taro@example.jp. A local part that isn't
-	// a dot-atom may be quoted or raw; it is quoted when it is written. The
-	// domain may be an internationalized one.
+	// Address is an addr-spec, such as taro@example.jp, without spaces around
+	// it. A local part whose dots aren't where RFC 5322 has them may be raw; it
+	// is quoted when it is written. One with other characters has to be quoted,
+	// so that a slip of the pen doesn't become another mailbox. The domain may
+	// be an internationalized one.
 	Address string
 }
 
@@ -113,6 +115,20 @@ func checkCharacters(addr string) error {
 		case r == utf8.RuneError:
 			return &AddressError{addr, "it is not valid UTF-8", "", r, i}
 		}
+	}
+	if at := strings.LastIndexByte(addr, '@'); at > 0 && addr[0] != '"' {
+		for i, r := range addr[:at] {
+			if strings.ContainsRune(" \t()<>[]:;,@\\\"", r) {
+				e := &AddressError{addr, "the local part has a character that stands there only in quotes", "", r, i}
+				if trimmed := strings.TrimSpace(addr); header.IsPlainAddrSpec(trimmed) {
+					e.Suggestion = trimmed
+				}
+				return e
+			}
+		}
+	}
+	if trimmed := strings.TrimSpace(addr); trimmed != addr {
+		return &AddressError{addr, "it has a space at an end", trimmed, ' ', 0}
 	}
 	// The quoting is checked where it is written, too; here it gets the field.
 	var scratch [512]byte

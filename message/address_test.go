@@ -184,6 +184,22 @@ func TestEnvelope(t *testing.T) {
 	}
 }
 
+// A slip of the pen is no mailbox.
+func TestMistypedAddresses(t *testing.T) {
+	for in, suggestion := range map[string]string{
+		" c@d.jp": "c@d.jp", "c@d.jp ": "c@d.jp", "taro@example.jp@example.jp": "", "a,b@c.jp": "", "x@evil.jp, y@c.jp": "",
+		"mailto:a@c.jp": "", "a b@c.jp": "", "a> SIZE=1@c.jp": "", "\u3000c@d.jp": "c@d.jp",
+	} {
+		m := sample()
+		m.To = []message.Address{{Address: in}}
+		_, err := m.Envelope()
+		var ae *message.AddressError
+		if !errors.As(err, &ae) || ae.Suggestion != suggestion {
+			t.Errorf("%q: %v", in, err)
+		}
+	}
+}
+
 func FuzzParseAddress(f *testing.F) {
 	for _, s := range []string{"a@b.jp", `"a b"@c.jp (x)`, "山田 <a@b.jp>", "g: a@b.jp, c@d.jp;", "=?UTF-8?B?5bGx?= <a@b.jp>", `a\@b`, "<a..b@docomo.ne.jp>"} {
 		f.Add(s)

@@ -74,7 +74,13 @@ func Bytes(name string, data []byte) Attachment {
 // called once when the message is encoded and once for each sending, and has to
 // give the same content each time; one that differs is refused before the
 // message is complete.
+//
+// A reader that blocks holds up Encode, which has no context; while sending, the
+// end of the context closes it.
 func Open(name string, open func() (io.ReadCloser, error)) Attachment {
+	if open == nil {
+		return Attachment{Name: name} // which is refused when it is encoded
+	}
 	return Attachment{Name: name, source: source{made: true, open: open}}
 }
 
@@ -123,6 +129,8 @@ type content struct {
 	check bool      // crc is known
 }
 
+var errNoReader = errors.New("gave neither a reader nor an error")
+
 var errNotMade = errors.New("is no attachment: use File, FS, Bytes or Open")
 
 // inspect opens the source once and learns its size: from the file system where
@@ -144,6 +152,9 @@ func (s source) inspect(look io.Writer) (*content, error) {
 		return c, nil
 	}
 	r, err := s.open()
+	if err == nil && r == nil {
+		err = errNoReader
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -182,6 +193,9 @@ func (c *content) reader() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(c.data)), nil
 	}
 	r, err := c.open()
+	if err == nil && r == nil {
+		err = errNoReader
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -141,27 +141,31 @@ func (p *attached) encoded() (io.ReadCloser, error) {
 // bodyReader reads a frozen message.
 type bodyReader struct {
 	f    *frozen
-	at   int           // in the buffer
-	next int           // segment
-	cur  io.ReadCloser // the segment being read
-	err  error
+	at   int // in the buffer
+	next int // segment
+
+	mu  sync.Mutex    // Close may come while a Read blocks
+	cur io.ReadCloser // the segment being read
+	err error
 }
 
 func (r *bodyReader) Read(p []byte) (int, error) {
-	if r.err != nil {
-		return 0, r.err
-	}
 	if len(p) == 0 {
 		return 0, nil
 	}
 	for {
-		if r.cur != nil {
-			n, err := r.cur.Read(p)
+		cur, err := r.state(nil)
+		if err != nil {
+			return 0, err
+		}
+		if cur != nil {
+			n, err := cur.Read(p)
 			if err == io.EOF {
-				err = r.cur.Close()
-				r.cur = nil
+				err = r.leave()
 			}
-			r.err = err
+			if err != nil {
+				_, err = r.state(err)
+			}
 			if n > 0 || err != nil {
 				return n, err
 			}
@@ -179,24 +183,66 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 		if r.next == len(r.f.segments) {
 			return 0, io.EOF
 		}
-		r.cur, r.err = r.f.segments[r.next].encoded()
+		next, err := r.f.segments[r.next].encoded()
 		r.next++
-		if r.err != nil {
-			return 0, r.err
+		if err != nil {
+			_, err = r.state(err)
+			return 0, err
+		}
+		if err := r.enter(next); err != nil {
+			return 0, err
 		}
 	}
 }
 
-// Close closes the attachment that is being read, if any.
+// state returns what is being read and the error that sticks, which is err if there
+// was none before.
+func (r *bodyReader) state(err error) (io.ReadCloser, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil {
+		r.err = err
+	}
+	return r.cur, r.err
+}
+
+// enter begins to read a segment, unless the reader was closed meanwhile.
+func (r *bodyReader) enter(next io.ReadCloser) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		next.Close()
+		return r.err
+	}
+	r.cur = next
+	return nil
+}
+
+// leave ends a segment that was read.
+func (r *bodyReader) leave() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	cur := r.cur
+	r.cur = nil
+	if cur == nil {
+		return nil
+	}
+	return cur.Close()
+}
+
+// Close closes the attachment that is being read, if any. A Read that is under way
+// ends with an error then.
 func (r *bodyReader) Close() error {
+	r.mu.Lock()
 	if r.err == nil {
 		r.err = os.ErrClosed
 	}
-	if r.cur == nil {
-		return nil
-	}
 	cur := r.cur
 	r.cur = nil
+	r.mu.Unlock()
+	if cur == nil {
+		return nil
+	}
 	return cur.Close()
 }
 

@@ -301,3 +301,73 @@ func BenchmarkLargeAttachment(b *testing.B) {
 		}
 	}
 }
+
+// Closing a reader ends a Read that blocks.
+func TestCloseInterruptsRead(t *testing.T) {
+	r, w := io.Pipe()
+	defer w.Close()
+	sources := []io.ReadCloser{io.NopCloser(strings.NewReader("x")), r}
+	m := sample()
+	m.Attachments = []message.Attachment{message.Open("x", func() (io.ReadCloser, error) {
+		next := sources[0]
+		sources = sources[1:]
+		return next, nil
+	})}
+	var e message.Encoder
+	body, err := e.Encode(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := body.Open()
+	done := make(chan error)
+	go func() {
+		_, err := io.Copy(io.Discard, b)
+		done <- err
+	}()
+	if _, err := w.Write(nil); err != nil { // returns once the reader is there
+		t.Fatal(err)
+	}
+	b.Close()
+	if err := <-done; err == nil {
+		t.Error("no error")
+	}
+}
+
+// What an attachment is made of has to be something.
+func TestNilSources(t *testing.T) {
+	for name, a := range map[string]message.Attachment{
+		"Open(nil)":      message.Open("f", nil),
+		"nil, nil":       message.Open("f", func() (io.ReadCloser, error) { return nil, nil }),
+		"no constructor": {Name: "f"},
+	} {
+		m := sample()
+		m.Attachments = []message.Attachment{a}
+		var fe *message.FieldError
+		if _, err := m.WriteTo(io.Discard); !errors.As(err, &fe) || fe.Field != "Attachments" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestTextAttachmentsNameUTF8(t *testing.T) {
+	for _, v := range []struct{ name, content, want string }{
+		{"メモ.txt", strings.Repeat("日本語", 30_000), "UTF-8"},
+		{"a.csv", "a,b", "UTF-8"},
+		{"sjis.csv", "\x93\xfa\x96\x7b", ""},
+		{"cut.txt", "日本\xe8\xaa", ""},
+		{"a.pdf", "日本", ""},
+	} {
+		for _, a := range []message.Attachment{
+			message.Bytes(v.name, []byte(v.content)),
+			message.Open(v.name, func() (io.ReadCloser, error) {
+				return io.NopCloser(iotest.OneByteReader(strings.NewReader(v.content))), nil
+			}),
+		} {
+			m := sample()
+			m.Attachments = []message.Attachment{a}
+			if p := read(t, wire(t, m)).parts[1]; p.params["charset"] != v.want || string(p.body) != v.content {
+				t.Errorf("%s: charset %q", v.name, p.params["charset"])
+			}
+		}
+	}
+}

@@ -141,7 +141,11 @@ func (m *Message) checkEnums(errs *Errors) {
 
 func (m *Message) checkIDs(errs *Errors) {
 	if m.MessageID != "" {
+		n := len(*errs)
 		checkID(errs, "MessageID", -1, m.MessageID)
+		if len(*errs) == n && !header.IsPlainAddrSpec(m.MessageID) && !strings.HasSuffix(m.MessageID, "]") {
+			errs.add("MessageID", -1, fmt.Errorf("%w: it is not of the form dot-atom@dot-atom", ErrInvalid))
+		}
 	}
 	for i, id := range m.InReplyTo {
 		checkID(errs, "InReplyTo", i, id)
@@ -175,14 +179,16 @@ var reserved = map[string]bool{
 	"from": true, "sender": true, "reply-to": true, "to": true, "cc": true, "bcc": true, "subject": true,
 	"date": true, "message-id": true, "in-reply-to": true, "references": true,
 	"disposition-notification-to": true, "mime-version": true, "return-path": true, "received": true,
-	"x-priority": true, "x-msmail-priority": true, "priority": true, "importance": true,
+	"resent-bcc": true, "content-type": true, "content-transfer-encoding": true, "content-disposition": true,
+	"content-id": true, "x-priority": true, "x-msmail-priority": true, "priority": true, "importance": true,
 	"list-unsubscribe": true, "list-unsubscribe-post": true, "auto-submitted": true,
 }
 
 // structured are further fields with a grammar of their own, whose values go out
 // as they are and never as encoded-words.
 var structured = map[string]bool{
-	"precedence": true, "feedback-id": true, "archived-at": true, "autocrypt": true,
+	"precedence": true, "content-language": true, "content-location": true, "content-base": true, "content-features": true,
+	"content-duration": true, "content-md5": true, "feedback-id": true, "archived-at": true, "autocrypt": true,
 	"original-message-id": true, "dkim-signature": true, "authentication-results": true, "accept-language": true,
 	"require-recipient-valid-since": true, "tls-required": true, "errors-to": true, "return-receipt-to": true,
 	"x-confirm-reading-to": true, "disposition-notification-options": true, "expires": true, "expiry-date": true,
@@ -201,7 +207,7 @@ func (m *Message) checkHeaders(errs *Errors) {
 		}
 		lower := strings.ToLower(h.Name)
 		switch {
-		case reserved[lower] || strings.HasPrefix(lower, "content-"):
+		case reserved[lower]:
 			errs.add("Headers.Name", i, fmt.Errorf("%s %w", h.Name, ErrReserved))
 		case isStructured(lower):
 			if header.CheckText(h.Value) == nil { // which is reported already
@@ -243,6 +249,9 @@ func (m *Message) checkAttachments(errs *Errors) {
 					fmt.Errorf("%w: a Content-ID has no such character and comes without brackets", ErrInvalid)})
 				break
 			}
+		}
+		if len(a.ContentID) > 900 {
+			errs.add("Attachments.ContentID", i, header.ErrLineTooLong)
 		}
 		if cids == nil {
 			cids = make(map[string]bool)

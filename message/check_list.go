@@ -30,6 +30,8 @@ func (m *Message) checkList(errs *Errors) {
 	}
 	if err := header.CheckASCII(m.AutoSubmitted); err != nil {
 		errs.add("AutoSubmitted", -1, err)
+	} else if len(m.AutoSubmitted) > 200 || strings.TrimSpace(m.AutoSubmitted) != m.AutoSubmitted {
+		errs.add("AutoSubmitted", -1, fmt.Errorf("%w: it has spaces around it or exceeds 200 octets", ErrInvalid))
 	} else if word, _, _ := strings.Cut(m.AutoSubmitted, ";"); !header.IsToken(strings.TrimSpace(word)) {
 		errs.add("AutoSubmitted", -1, fmt.Errorf("%w: it is a word such as auto-generated", ErrInvalid))
 	}

@@ -40,12 +40,24 @@ func contentIDs(s string, yield func(offset int, cid string) bool) {
 	}
 }
 
-// inValue reports whether what follows before is the beginning of a value: behind
-// an equals sign or an opening parenthesis, with nothing but quotes and white space
-// in between.
+// inValue reports whether what follows before is the beginning of the value of an
+// attribute that loads something, or of a url() in a style.
 func inValue(before string) bool {
 	before = strings.TrimRight(before, "\"' \t\r\n")
-	return strings.HasSuffix(before, "=") || strings.HasSuffix(before, "(") || strings.HasSuffix(before, ";")
+	if n := len(before); n >= 4 && strings.EqualFold(before[n-4:], "url(") {
+		return true
+	}
+	before, ok := strings.CutSuffix(before, "=")
+	if !ok {
+		return false
+	}
+	before = strings.TrimRight(before, " \t\r\n")
+	start := strings.LastIndexAny(before, " \t\r\n\"'/") + 1
+	switch strings.ToLower(before[start:]) {
+	case "src", "background", "poster", "data", "xlink:href":
+		return strings.LastIndexByte(before, '<') > strings.LastIndexByte(before, '>')
+	}
+	return false
 }
 
 // indexFold is strings.Index without regard to the case of ASCII.

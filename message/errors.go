@@ -15,7 +15,7 @@ import (
 var (
 	ErrRequired  = errors.New("is required")
 	ErrDuplicate = errors.New("is used twice")
-	ErrReserved  = errors.New("has a field of its own in Message")
+	ErrReserved  = errors.New("is not for Headers: Message has a field for it, or the library writes it")
 	ErrInvalid   = errors.New("is not valid")
 )
 
@@ -77,13 +77,20 @@ func reason(err error) string {
 // Errors is everything that is wrong with a Message, in the order of its fields.
 type Errors []*FieldError
 
-// Error returns all of them, separated by semicolons.
+// maxShown is how many faults Error tells of.
+const maxShown = 20
+
+// Error returns the first 20 of them, separated by semicolons.
 func (e Errors) Error() string {
 	var b strings.Builder
 	b.WriteString("message: ")
 	for i, fe := range e {
 		if i > 0 {
 			b.WriteString("; ")
+		}
+		if i == maxShown && len(e) > maxShown+1 {
+			fmt.Fprintf(&b, "and %d more", len(e)-i)
+			break
 		}
 		b.WriteString(fe.Error())
 	}

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"maps"
 	"mime"
 	"slices"
 	"strings"
@@ -38,9 +39,12 @@ func inspectAttachments(m *Message, errs *Errors) []attached {
 			p.mediaType = mediaType(fileName(p.Name))
 		}
 		var err error
-		if strings.HasPrefix(p.mediaType, "message/") {
+		switch {
+		case strings.HasPrefix(p.mediaType, "message/"):
 			err = p.inspectMessage()
-		} else {
+		case strings.HasPrefix(p.mediaType, "text/") && p.params["charset"] == "":
+			err = p.inspectText()
+		default:
 			p.content, err = p.Attachment.source.inspect(nil)
 		}
 		if err != nil {
@@ -48,6 +52,23 @@ func inspectAttachments(m *Message, errs *Errors) []attached {
 		}
 	}
 	return parts
+}
+
+// inspectText looks at an attached text and names its charset, if it is UTF-8: a
+// reader takes a text without charset for ASCII. What isn't UTF-8 stays unnamed.
+func (p *attached) inspectText() error {
+	var u utf8Checker
+	c, err := p.Attachment.source.inspect(&u)
+	if err != nil {
+		return err
+	}
+	p.content = c
+	if u.valid() {
+		params := map[string]string{"charset": UTF8.String()}
+		maps.Copy(params, p.params)
+		p.params = params
+	}
+	return nil
 }
 
 // inspectMessage looks at an attached message. RFC 2046 section 5.2.1 allows no

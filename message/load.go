@@ -8,6 +8,7 @@ import (
 
 	"github.com/qdmail/qdmail/encoding/header"
 	"github.com/qdmail/qdmail/encoding/mime"
+	"github.com/qdmail/qdmail/encoding/transfer"
 )
 
 // ErrCannotLoad: a message has something that a Message has no place for, such as a
@@ -23,7 +24,8 @@ var ErrCannotLoad = errors.New("can't be loaded into a Message")
 //
 // What can't be kept is an error and never dropped: a signed or encrypted message
 // (ErrCannotLoad), a text in a charset that isn't known, an attachment that can't
-// be decoded. The result shares memory with raw.
+// be decoded. Date and Message-ID are kept: clear them to send a changed message,
+// or a reader may take it for the one it has. The result shares memory with raw.
 func Load(raw []byte) (*Message, error) {
 	root, err := mime.Parse(raw, mime.Limits{})
 	if err != nil {
@@ -31,7 +33,7 @@ func Load(raw []byte) (*Message, error) {
 	}
 	l := loader{m: &Message{}}
 	l.header(root.Header)
-	l.part(root)
+	l.part(root, false)
 	if len(l.errs) > 0 {
 		return nil, l.errs
 	}
@@ -49,8 +51,17 @@ func (l *loader) header(h mime.Header) {
 	m := l.m
 	one := func(name string, dst *Address) {
 		var list []Address
-		if l.addresses(h, name, &list); len(list) > 0 {
+		l.addresses(h, name, &list)
+		if len(list) > 1 {
+			l.errs.add(name, -1, fmt.Errorf("a list of %d addresses %w", len(list), ErrCannotLoad))
+		}
+		if len(list) > 0 {
 			*dst = list[0]
+		}
+	}
+	for _, name := range []string{"From", "Sender", "Subject", "Date", "Message-ID", "In-Reply-To", "References"} {
+		if n := len(h.Values(name)); n > 1 {
+			l.errs.add(strings.ReplaceAll(name, "-", ""), -1, fmt.Errorf("a field that stands there %d times %w", n, ErrCannotLoad))
 		}
 	}
 	one("From", &m.From)
@@ -104,7 +115,7 @@ var ofServers = map[string]bool{
 func (l *loader) field(f mime.Field) {
 	lower := strings.ToLower(f.Name())
 	switch {
-	case lower == "" || reserved[lower] || ofServers[lower] || strings.HasPrefix(lower, "content-"):
+	case lower == "" || reserved[lower] || ofServers[lower] || strings.HasPrefix(lower, "resent-"):
 	case isStructured(lower):
 		l.m.Headers = append(l.m.Headers, Header{f.Name(), f.Value()})
 	default:
@@ -144,28 +155,33 @@ func identifiers(s string) (ids []string) {
 	}
 }
 
-// part loads a part and what is in it.
-func (l *loader) part(p *mime.Part) {
+// part loads a part and what is in it; alternative says that it is one of several
+// forms of the same.
+func (l *loader) part(p *mime.Part, alternative bool) {
+	text := p.MediaType == "text/plain" && !l.hasText && (alternative || !l.hasHTML)
+	html := p.MediaType == "text/html" && !l.hasHTML && (alternative || !l.hasText)
 	switch {
-	case p.MediaType == "multipart/signed", p.MediaType == "multipart/encrypted",
+	case p.MediaType == "multipart/signed", p.MediaType == "multipart/encrypted", p.MediaType == "multipart/report",
 		strings.HasSuffix(p.MediaType, "/pkcs7-mime"):
 		l.errs.add("Attachments", -1, fmt.Errorf("%s %w", p.MediaType, ErrCannotLoad))
 	case strings.HasPrefix(p.MediaType, "multipart/") && len(p.Parts) > 0:
 		for _, c := range p.Parts {
-			l.part(c)
+			l.part(c, alternative || p.MediaType == "multipart/alternative")
 		}
 	case strings.HasPrefix(p.MediaType, "multipart/"):
 		l.errs.add("Attachments", -1, fmt.Errorf("a %s without parts %w", p.MediaType, ErrCannotLoad))
-	case p.MediaType == "text/plain" && !l.hasText && p.Disposition != "attachment":
+	case text && p.Disposition != "attachment":
 		l.hasText = true
 		l.text(p, "Text", &l.m.Text, &l.m.Charset)
-	case p.MediaType == "text/html" && !l.hasHTML && p.Disposition != "attachment":
+	case html && p.Disposition != "attachment":
 		l.hasHTML = true
 		l.text(p, "HTML", &l.m.HTML, &l.m.HTMLCharset)
 	case p.MediaType == "text/calendar" && l.m.Calendar == nil && p.Params["method"] != "":
 		var data string
 		l.text(p, "Calendar.Data", &data, nil)
 		l.m.Calendar = &Calendar{Method: p.Params["method"], Data: []byte(data)}
+	case alternative && p.FileName() == "" && p.Header.Get("Content-ID") == "":
+		l.errs.add("Attachments", len(l.m.Attachments), fmt.Errorf("an alternative of type %s %w", p.MediaType, ErrCannotLoad))
 	default:
 		l.attachment(p)
 	}
@@ -175,6 +191,10 @@ func (l *loader) text(p *mime.Part, field string, dst *string, cs *Charset) {
 	s, err := p.Text()
 	if err != nil {
 		l.errs.add(field, -1, err)
+	}
+	if strings.EqualFold(p.Params["format"], "flowed") && p.MediaType == "text/plain" {
+		s = transfer.Unflow(s, strings.EqualFold(p.Params["delsp"], "yes"))
+		l.m.Flowed = true
 	}
 	*dst = s
 	if cs != nil {
@@ -193,16 +213,24 @@ func (l *loader) attachment(p *mime.Part) {
 	}
 	a := Bytes(fileName(p.FileName()), data)
 	if a.Name == "" {
-		a.Name = "attachment"
-		if p.MediaType == "message/rfc822" {
-			a.Name = "message.eml"
-		}
+		a.Name = "attachment" + extension(p.MediaType)
 	}
 	a.ContentType = contentType(p)
 	if id := strings.Trim(p.Header.Get("Content-ID"), "<> "); id != "" {
 		a.ContentID = id
 	}
 	l.m.Attachments = append(l.m.Attachments, a)
+}
+
+// extension is the one that a file without a name gets; the shortest of its type.
+func extension(mediaType string) string {
+	best := ""
+	for ext, t := range mediaTypes {
+		if t == mediaType && (best == "" || len(ext) < len(best) || len(ext) == len(best) && ext > best) {
+			best = ext
+		}
+	}
+	return best
 }
 
 // contentType is the media type of a part with its parameters except the name,

@@ -38,8 +38,8 @@ func LoadBody(raw []byte) (delivery.Body, *delivery.Envelope, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if n == 0 {
-		return nil, nil, fmt.Errorf("message: %w: it has no header", delivery.ErrMalformedBody)
+	if n == 0 || len(h) == 0 || h[0].Name() == "" {
+		return nil, nil, fmt.Errorf("message: %w: its first line is no header field", delivery.ErrMalformedBody)
 	}
 	env, err := headerEnvelope(h)
 	if err != nil {
@@ -49,8 +49,21 @@ func LoadBody(raw []byte) (delivery.Body, *delivery.Envelope, error) {
 	for _, c := range raw[:n] {
 		env.SMTPUTF8 = env.SMTPUTF8 || c >= 0x80 // RFC 6532
 	}
-	return delivery.BytesBody(withoutBcc(raw, h)), env, nil
+	id := ""
+	if ids := identifiers(h.Get("Message-ID")); len(ids) > 0 {
+		id = ids[0]
+	}
+	return loadedBody{delivery.BytesBody(withoutBcc(raw, h)), id}, env, nil
 }
+
+// loadedBody knows the identifier of its message, for reports.
+type loadedBody struct {
+	delivery.BytesBody
+	messageID string
+}
+
+// MessageID is the message identifier, without brackets; empty if there is none.
+func (b loadedBody) MessageID() string { return b.messageID }
 
 func headerEnvelope(h mime.Header) (*delivery.Envelope, error) {
 	l := loader{m: &Message{}}

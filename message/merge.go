@@ -17,7 +17,8 @@ type Row struct {
 	// To is the recipient.
 	To Address
 	// Values are the texts by key. Keys are compared without case. Beside them,
-	// "mail" is the address and "name" the display name of To.
+	// "mail" is the address and "name" the display name of To, unless Values has
+	// a text for these keys.
 	Values map[string]string
 	// Data is what templates are executed with. Default: Values, with "mail" and
 	// "name" added.
@@ -50,8 +51,9 @@ var ErrMissingKey = errors.New("has a key without value")
 
 // Merge returns a copy of m for one row: addressed to Row.To alone, with %key%
 // replaced by the values in Subject, Text and HTML. Replacement is literal: what a
-// value contains is not looked at again, and in HTML it is escaped. A "%" that
-// begins no known key stays. m isn't changed; the copy shares its slices. It has
+// value contains is not looked at again, and in HTML it is escaped for text and for
+// quoted attributes; for URLs and scripts use an html/template. A "%" that begins no
+// known key stays. m isn't changed; the copy shares its slices. It has
 // neither Cc nor Bcc, nor the MessageID of m, which can only belong to one mail.
 //
 // The error is Errors.

@@ -126,14 +126,19 @@ func (r *renderer) header() {
 	r.priority()
 	r.mailboxes("Disposition-Notification-To", m.DispositionNotificationTo)
 	r.list()
-	for _, h := range m.Headers {
+	for i, h := range m.Headers {
 		b.Field(h.Name)
-		if isStructured(strings.ToLower(h.Name)) {
+		if isStructured(strings.ToLower(h.Name)) || header.IsPlainValue(h.Value) {
 			b.Structured(h.Value)
 		} else {
 			b.Text(h.Value, r.headerCharset)
 		}
 		b.End()
+		if err := b.Err(); err != nil && !isUnencodable(err) {
+			var errs Errors
+			errs.add("Headers.Value", i, err)
+			r.fail(errs)
+		}
 	}
 	r.line("MIME-Version", "1.0")
 }

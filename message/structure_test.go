@@ -101,6 +101,11 @@ func TestContentIDs(t *testing.T) {
 		{`<img src="cid:">`, []string{"a@x"}, false},
 		{`the lucid:ity of acid:rain and cid: in a text, "cid:x"`, nil, true},
 		{`<img src="a.png">`, []string{"a@x"}, true},
+		{`<a href="https://x/?u=cid:foo">`, nil, true},
+		{`<img alt="cid:foo" src="https://x">`, nil, true},
+		{`<p title='cid:foo'>`, nil, true},
+		{`<script>var src='cid:foo'</script>`, nil, true},
+		{`<td background=cid:foo>`, nil, false},
 	} {
 		m := &message.Message{From: message.Address{Address: "a@b.jp"}, HTML: v.html}
 		for _, c := range v.cids {

@@ -71,7 +71,7 @@ func (c *Client) authenticate() *failure {
 	}
 	c.wire.hide = append(c.wire.hide, c.cfg.secrets()...)
 	var refusal, inept *reply
-	for refusals := 0; len(usable) > 0 && refusals < maxRefusals; usable = usable[1:] {
+	for refusals := 0; len(usable) > 0 && refusals < maxRefusals && !invalid(refusal); usable = usable[1:] {
 		r, f := c.exchange(saslClient(usable[0], c.cfg.Username, c.cfg.Password))
 		switch {
 		case f != nil:
@@ -89,6 +89,12 @@ func (c *Client) authenticate() *failure {
 		return c.fail(delivery.PhaseAUTH, policy, refusal, delivery.ErrAuthFailed)
 	}
 	return c.fail(delivery.PhaseAUTH, policy, inept, delivery.ErrAuthUnavailable)
+}
+
+// invalid reports a refusal of the credentials themselves (RFC 4954 section 6):
+// another mechanism would be refused too, and count against the account.
+func invalid(r *reply) bool {
+	return r != nil && r.Enhanced == delivery.EnhancedCode{5, 7, 8}
 }
 
 // usableMechanisms are those that are both wanted and offered, in our order.

@@ -101,7 +101,7 @@ func TestAuth(t *testing.T) {
 		`},
 		"535: one more": {nil, offering("AUTH PLAIN LOGIN") + `
 			C: AUTH PLAIN AHVzZXIAcGFzcw==
-			S: 535 5.7.8 no
+			S: 535 no
 			C: AUTH LOGIN
 			S: 334 VXNlcm5hbWU6
 			C: dXNlcg==
@@ -145,13 +145,18 @@ func TestAuthFailures(t *testing.T) {
 			S: 535 5.7.8 no
 			C: QUIT
 		`, delivery.NotSent, delivery.ErrAuthFailed, 535, false},
-		"535 twice": {offering("AUTH PLAIN LOGIN") + `
+		"535 for the password": {offering("AUTH PLAIN LOGIN") + `
 			C: AUTH PLAIN AHVzZXIAcGFzcw==
 			S: 535 5.7.8 no
+			C: QUIT
+		`, delivery.NotSent, delivery.ErrAuthFailed, 535, false},
+		"535 twice": {offering("AUTH PLAIN LOGIN") + `
+			C: AUTH PLAIN AHVzZXIAcGFzcw==
+			S: 535 5.7.1 not like this
 			C: AUTH LOGIN
 			S: 334 VXNlcm5hbWU6
 			C: dXNlcg==
-			S: 535 5.7.8 no
+			S: 535 5.7.1 not like this
 			C: QUIT
 		`, delivery.NotSent, delivery.ErrAuthFailed, 535, false},
 		"504 only": {offering("AUTH PLAIN") + `

@@ -190,3 +190,23 @@ func TestServerSpeaksTooEarly(t *testing.T) {
 		}
 	}
 }
+
+// A reader that blocks holds nobody up longer than the context lasts.
+func TestBodyThatBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := &testsmtp.Server{}
+		defer srv.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		r, w := io.Pipe()
+		defer w.Close()
+		start := time.Now()
+		res := converseCtx(t, ctx, local(srv.Dial), from("b@y.test"), opens{func() (io.ReadCloser, error) { return r, nil }, 5})
+		if got := outcomes(res); got != "not sent" || !errors.Is(res.Err(), context.DeadlineExceeded) || time.Since(start) != time.Minute {
+			t.Errorf("%s after %v, %v", got, time.Since(start), res.Err())
+		}
+		if n := len(srv.Messages()); n != 0 {
+			t.Errorf("%d messages", n)
+		}
+	})
+}

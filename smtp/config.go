@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -26,7 +27,8 @@ type Config struct {
 	// TLSConfig is cloned for each handshake. Default: as for Relay.
 	TLSConfig *tls.Config
 	// Username and Password are the credentials. Default: no authentication.
-	Username, Password string
+	Username string
+	Password string `json:"-"`
 	// Mechanisms are the SASL mechanisms to try, the preferred first.
 	// Default: PLAIN, LOGIN.
 	Mechanisms []string
@@ -44,6 +46,15 @@ type Config struct {
 
 	host string // the host of Addr
 }
+
+// String names the server and nothing else, least of all the password.
+func (cfg Config) String() string { return "smtp conversation with " + cfg.Addr }
+
+// GoString is String.
+func (cfg Config) GoString() string { return cfg.String() }
+
+// LogValue is String, for log/slog.
+func (cfg Config) LogValue() slog.Value { return slog.StringValue(cfg.String()) }
 
 // prepare checks the configuration and returns it with its defaults filled in.
 func (cfg Config) prepare() (Config, error) {

@@ -38,7 +38,7 @@ func sendBody(r io.Reader, size int64, eightBit bool, write func(p []byte) error
 		n, err := fill(r, b.in[:])
 		done = err == io.EOF
 		if err != nil && !done {
-			return bodyFault(err)
+			return unreadable(err)
 		}
 		out, err := s.append(b.out[:0], b.in[:n])
 		if err == nil && done {
@@ -84,6 +84,14 @@ type writeError struct{ err error }
 
 func (e *writeError) Error() string { return e.err.Error() }
 func (e *writeError) Unwrap() error { return e.err }
+
+// unreadable says that reading the body failed.
+func unreadable(err error) error {
+	if errors.Is(err, delivery.ErrBodyChanged) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", delivery.ErrBodyUnreadable, err)
+}
 
 // bodyFault says that the body isn't what it was when its size was taken.
 func bodyFault(err error) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"time"
 
@@ -26,7 +27,8 @@ type Relay struct {
 	// Username and Password are the credentials. With a user name, a server
 	// that offers no usable authentication gets no mail. Default: no
 	// authentication.
-	Username, Password string
+	Username string
+	Password string `json:"-"`
 	// TLS says what TLS the connection must have. Default: TLSDefault, which is
 	// STARTTLS with a valid certificate, except on the loopback interface, and
 	// TLSImplicit on port 465.
@@ -60,6 +62,16 @@ type Relay struct {
 }
 
 var _ delivery.Transport = (*Relay)(nil)
+
+// String names the server and nothing else, least of all the password, so that a
+// Relay can be printed and logged.
+func (r *Relay) String() string { return "smtp relay " + r.Addr }
+
+// GoString is String.
+func (r *Relay) GoString() string { return r.String() }
+
+// LogValue is String, for log/slog.
+func (r *Relay) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
 // Send delivers the message to the server; see delivery.Transport for the
 // contract.

@@ -217,7 +217,7 @@ func (t *transaction) data() (io.ReadCloser, bool) {
 		err = errors.New("there is no reader")
 	}
 	if err != nil {
-		return nil, t.stop(t.c.fail(delivery.PhaseDATA, local, nil, bodyFault(err)))
+		return nil, t.stop(t.c.fail(delivery.PhaseDATA, local, nil, unreadable(err)))
 	}
 	r, err := t.c.ask("DATA", t.c.cfg.Timeouts.DataInit)
 	if !t.onReply(delivery.PhaseDATA, r, err, 354) {
@@ -232,9 +232,16 @@ func (t *transaction) data() (io.ReadCloser, bool) {
 func (t *transaction) body(body io.Reader) bool {
 	c := t.c
 	write := func(p []byte) error { return c.wire.write(p, c.cfg.Timeouts.DataBlock) }
+	ctx := c.wire.bound.ctx
+	if closer, ok := body.(io.Closer); ok { // a reader that blocks is woken by the end of the context
+		defer context.AfterFunc(ctx, func() { closer.Close() })()
+	}
 	err := sendBody(body, t.p.size, t.p.env.EightBit || t.p.env.SMTPUTF8, write)
 	if broken, ok := errors.AsType[*writeError](err); ok {
 		return t.stop(t.earlyVerdict(broken.err))
+	}
+	if err != nil && ctx.Err() != nil {
+		return t.stop(c.fail(delivery.PhaseBody, cancelled, nil, contextError(ctx)))
 	}
 	if err != nil {
 		return t.stop(c.fail(delivery.PhaseBody, local, nil, err))

@@ -164,6 +164,25 @@ func (b *Builder) spaced(s string) {
 	}
 }
 
+// IsPlainValue reports whether s is printable ASCII that can stand in a field as it
+// is, on lines of up to 998 octets, and that no decoder takes for an encoded-word.
+// The values of fields that programs read are best written so, with Structured.
+func IsPlainValue(s string) bool {
+	if s == "" || !all(s, isPrint) || strings.Contains(s, "=?") || s[0] == ' ' || s[len(s)-1] == ' ' {
+		return false
+	}
+	for {
+		end := pieceEnd(s)
+		if end > hardLimit-softLimit {
+			return false
+		}
+		if end == len(s) {
+			return true
+		}
+		s = s[end+1:]
+	}
+}
+
 // pieceEnd returns where the first single space of s stands, or its length.
 func pieceEnd(s string) int {
 	for i := 1; i < len(s)-1; i++ {

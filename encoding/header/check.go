@@ -25,6 +25,9 @@ type Error struct {
 
 // Error returns the reason and the place.
 func (e *Error) Error() string {
+	if e.Err == ErrLineTooLong {
+		return fmt.Sprintf("header: %v", e.Err)
+	}
 	return fmt.Sprintf("header: %v (%q at octet %d)", e.Err, e.Rune, e.Offset)
 }
 
