@@ -24,10 +24,11 @@ fuzz: modules ## run every fuzz target for FUZZTIME (10s)
 bench: modules ## run all benchmarks
 	$(call each,go test -run '^$$' -bench . -benchmem ./...)
 
-integration: ## send mail through Postfix and Dovecot, which are installed if missing (root, Debian)
+integration: ## real servers and foreign mail readers, which are installed if missing (root, Debian)
 	@.ci/install-servers
 	@go test -tags integration -list . ./internal/integration | grep -q TestRandomMails
-	go test -tags integration -count=1 -timeout 5m ./internal/integration/...
+	@go test -tags integration -list . ./internal/agreement | grep -q TestReadersAgree
+	go test -tags integration -count=1 -timeout 10m ./internal/integration/... ./internal/agreement/...
 
 api: ## compare the exported API with api.txt
 	@go run ./internal/api

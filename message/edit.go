@@ -33,8 +33,9 @@ func transliterate(textField) edit { return charset.Transliterate }
 // change. If there is none it is m itself; m isn't changed in any case.
 func (r *renderer) edited(m *Message, choose func(textField) edit, kind delivery.NoteKind) (*Message, []delivery.Note) {
 	apply := func(f textField, s string) (string, []charset.Change) {
-		if do := choose(f); do != nil && s != "" {
-			return do(r.charsetOf(f), s)
+		c := r.charsetOf(f)
+		if do := choose(f); do != nil && s != "" && (c.JIS() || !f.body) { // UTF-8 carries any body
+			return do(c, s)
 		}
 		return s, nil
 	}

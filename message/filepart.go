@@ -95,6 +95,9 @@ func (p *attached) inspectMessage() error {
 func (r *renderer) attachment(p *attached) {
 	b := &r.b
 	name := fileName(r.m.Attachments[p.index].Name) // which may have been edited
+	if c := r.nameCharset(p.Attachment); c.JIS() && !isASCII(name) {
+		name = throughCharset(c, name) // so that both parameters say the same
+	}
 	b.Field("Content-Type")
 	b.Token(p.mediaType)
 	for _, k := range sortedKeys(p.params) {

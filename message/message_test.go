@@ -270,6 +270,7 @@ func TestVectors26To28FileNames(t *testing.T) {
 		{`..\..\x.txt`, "x.txt"},
 		{"プログラム.zip", "プログラム.zip"},
 		{"😀.png", "😀.png"},
+		{"ﾊﾟｿｺﾝ～.png", "ﾊﾟｿｺﾝ～.png"}, // the emoji above makes everything UTF-8
 		{`report.txt"; filename="payload.exe`, `report.txt"; filename="payload.exe`},
 		{strings.Repeat("n", 5000), strings.Repeat("n", 5000)},
 	}
@@ -288,6 +289,10 @@ func TestVectors26To28FileNames(t *testing.T) {
 		if string(p.parts[i+1].body) != n.in {
 			t.Errorf("%q has other content", n.in)
 		}
+	}
+	m.Attachments = []message.Attachment{message.Bytes("ﾊﾟｿｺﾝ～.png", nil)}
+	if got := read(t, wire(t, m)).parts[1].fileName(t); got != "パソコン〜.png" {
+		t.Errorf("half-width kana: %q", got)
 	}
 	raw = wire(t, &message.Message{From: m.From, Charset: message.ISO2022JP, Attachments: []message.Attachment{message.Bytes("見積書.pdf", nil)}})
 	for _, want := range []string{"\r\n filename*=UTF-8''%E8%A6%8B%E7%A9%8D%E6%9B%B8.pdf\r\n", `name="=?ISO-2022-JP?B?GyRCOCtAUT1xGyhCLnBkZg==?="`} {
@@ -496,5 +501,21 @@ func TestGoldenNamesDecodeInAddressLists(t *testing.T) {
 		if a.Name != m.To[i].Name || a.Address != m.To[i].Address {
 			t.Errorf("%v became %v", m.To[i], a)
 		}
+	}
+}
+
+// What programs read in a field of their own is best left as it is.
+func TestMachineReadableHeaders(t *testing.T) {
+	m := sample()
+	token := strings.Repeat("x", 120)
+	m.Headers = []message.Header{{Name: "X-Token", Value: token}, {Name: "X-JSON", Value: `{"to":["a@example.jp"],"category":"newsletter","unique_args":{"id":"1234567890"}}`}}
+	raw := wire(t, m)
+	if !strings.Contains(raw, "X-Token: "+token+"\r\n") || !strings.Contains(raw, `X-JSON: {"to":`) {
+		t.Error(raw)
+	}
+	m.Headers = []message.Header{{Name: "List-Id", Value: "<" + strings.Repeat("x", 1200) + ".jp>"}}
+	var fe *message.FieldError
+	if _, err := m.WriteTo(new(bytes.Buffer)); !errors.As(err, &fe) || fe.Field != "Headers.Value" || !errors.Is(err, header.ErrLineTooLong) {
+		t.Error(err)
 	}
 }

@@ -128,9 +128,12 @@ func (r *renderer) header() {
 	r.list()
 	for i, h := range m.Headers {
 		b.Field(h.Name)
-		if isStructured(strings.ToLower(h.Name)) || header.IsPlainValue(h.Value) {
+		switch {
+		case isStructured(strings.ToLower(h.Name)):
 			b.Structured(h.Value)
-		} else {
+		case header.IsPlainValue(h.Value):
+			b.Plain(h.Value)
+		default:
 			b.Text(h.Value, r.headerCharset)
 		}
 		b.End()

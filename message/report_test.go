@@ -201,3 +201,17 @@ func TestNameCharset(t *testing.T) {
 		}
 	}
 }
+
+// A body in UTF-8 stays as it is, whatever is done to the parts in ISO-2022-JP.
+func TestUTF8BodyIsNotEdited(t *testing.T) {
+	m := sample()
+	m.Charset, m.HTMLCharset = message.UTF8, message.ISO2022JP
+	m.Text, m.HTML = "e\u0301 \ufeffé\n", "日本\u200b語"
+	p := read(t, wire(t, m))
+	if got := p.parts[0].text(t); got != "e\u0301 \ufeffé\r\n" {
+		t.Errorf("%q", got)
+	}
+	if got := p.parts[1].text(t); got != "日本語\r\n" || p.parts[1].params["charset"] != "ISO-2022-JP" {
+		t.Errorf("%q", got)
+	}
+}

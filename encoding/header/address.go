@@ -54,6 +54,11 @@ func (b *Builder) Phrase(s string, c charset.Charset) {
 			b.words(s, c)
 			return
 		}
+		if len(q) < softLimit { // in one piece
+			b.gap(len(q))
+			b.buf = append(b.buf, q...)
+			return
+		}
 		b.spaced(q)
 	}
 }

@@ -164,9 +164,26 @@ func (b *Builder) spaced(s string) {
 	}
 }
 
+// Plain appends a value for which IsPlainValue holds. Its first piece stays on the
+// first line, however long it is; further ones fold.
+func (b *Builder) Plain(s string) {
+	if !IsPlainValue(s) {
+		b.fail(&Error{Err: ErrNotASCII})
+	}
+	if b.err != nil {
+		return
+	}
+	end := pieceEnd(s)
+	b.buf = append(b.buf, ' ')
+	b.buf = append(b.buf, s[:end]...)
+	if end < len(s) {
+		b.spaced(s[end+1:])
+	}
+}
+
 // IsPlainValue reports whether s is printable ASCII that can stand in a field as it
 // is, on lines of up to 998 octets, and that no decoder takes for an encoded-word.
-// The values of fields that programs read are best written so, with Structured.
+// The values of fields that programs read are best written so, with Plain.
 func IsPlainValue(s string) bool {
 	if s == "" || !all(s, isPrint) || strings.Contains(s, "=?") || s[0] == ' ' || s[len(s)-1] == ' ' {
 		return false

@@ -123,7 +123,7 @@ func appendPlainParam(dst []byte, name, value string) ([]byte, bool) {
 	}
 	dst = append(dst, name...)
 	dst = append(dst, '=')
-	if IsToken(value) {
+	if value != "" && all(value, isAttr) { // some readers take "'", "*" and "%" for RFC 2231
 		dst = append(dst, value...)
 	} else {
 		dst = appendQuoted(dst, value)
