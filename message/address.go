@@ -72,13 +72,14 @@ const (
 // wireAddress returns an addr-spec with its domain in A-labels, and whether its
 // local part needs SMTPUTF8. Nothing else is changed.
 func wireAddress(addr string) (wire string, utf8Local bool, err error) {
+	if header.IsPlainAddrSpec(addr) {
+		return addr, false, nil
+	}
 	if addr == "" {
 		return "", false, &AddressError{Reason: "it is empty"}
 	}
-	if !header.IsPlainAddrSpec(addr) {
-		if err := checkCharacters(addr); err != nil {
-			return "", false, err
-		}
+	if err := checkCharacters(addr); err != nil {
+		return "", false, err
 	}
 	at := strings.LastIndexByte(addr, '@')
 	if at <= 0 || at == len(addr)-1 {
@@ -92,13 +93,34 @@ func wireAddress(addr string) (wire string, utf8Local bool, err error) {
 	if err != nil {
 		return "", false, &AddressError{Address: addr, Reason: err.Error(), Offset: at + 1}
 	}
-	for i := range len(local) {
-		utf8Local = utf8Local || local[i] >= utf8.RuneSelf
-	}
+	utf8Local = !isASCII(local)
 	if ascii == domain {
 		return addr, utf8Local, nil
 	}
 	return local + "@" + ascii, utf8Local, nil
+}
+
+// checkedAddress is wireAddress for an address that passed it before: one in ASCII
+// is what it is.
+func checkedAddress(addr string) (string, error) {
+	if isASCII(addr) {
+		return addr, nil
+	}
+	wire, _, err := wireAddress(addr)
+	return wire, err
+}
+
+func isASCII(s string) bool {
+	for ; len(s) >= 8; s = s[8:] {
+		if s[0]|s[1]|s[2]|s[3]|s[4]|s[5]|s[6]|s[7] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	var or byte
+	for i := range len(s) {
+		or |= s[i]
+	}
+	return or < utf8.RuneSelf
 }
 
 // checkCharacters refuses what can't stand in an address, and offers the
@@ -159,11 +181,7 @@ func wireDomain(domain string) (string, error) {
 	if domain[0] == '[' {
 		return domain, checkLiteral(domain)
 	}
-	ascii := true
-	for i := range len(domain) {
-		ascii = ascii && domain[i] < utf8.RuneSelf
-	}
-	if !ascii {
+	if !isASCII(domain) {
 		a, err := lookup.ToASCII(domain)
 		if err != nil {
 			return "", fmt.Errorf("the domain is no internationalized domain name")

@@ -2,6 +2,7 @@ package message
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"os"
 	"slices"
@@ -63,7 +64,7 @@ func (f *frozen) Report() *delivery.Report {
 }
 
 func (r *renderer) makeReport() *delivery.Report {
-	m := &r.given
+	m := cmp.Or(r.given, &Message{})
 	notes := slices.Concat(r.edits, r.notes)
 	if !r.plain {
 		notes = append(notes, r.folded(m)...)

@@ -2,7 +2,6 @@ package message
 
 import (
 	"slices"
-	"unicode/utf8"
 
 	"github.com/qdmail/qdmail/delivery"
 	"github.com/qdmail/qdmail/encoding/charset"
@@ -68,15 +67,6 @@ func (r *renderer) edited(m *Message, choose func(textField) edit, kind delivery
 		}
 	}
 	return out, notes
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }
 
 // clone returns a copy of m that shares no slice which holds texts.

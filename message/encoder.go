@@ -35,16 +35,27 @@ type Encoder struct {
 //
 // Everything that is wrong with m is reported at once, as Errors.
 func (e *Encoder) Encode(m *Message) (delivery.Body, error) {
-	return e.encode(m)
+	r := new(renderer)
+	body, err := e.encode(r, m)
+	if err != nil {
+		return nil, err
+	}
+	if !r.plain || len(r.parts) > 0 { // otherwise there is nothing to report about it
+		given := *m
+		r.given = &given
+	}
+	r.scratch, r.b = nil, header.Builder{}
+	body.r = r
+	return body, nil
 }
 
-func (e *Encoder) encode(m *Message) (*frozen, error) {
+// encode is Encode without the report, for which r would have to outlive it.
+func (e *Encoder) encode(r *renderer, m *Message) (*frozen, error) {
 	errs := m.check()
-	parts := inspectAttachments(m, &errs)
+	r.m, r.parts = m, inspectAttachments(m, &errs)
 	if err := errs.err(); err != nil {
 		return nil, err
 	}
-	r := &renderer{m: m, parts: parts}
 	if err := e.fill(r); err != nil {
 		return nil, err
 	}
@@ -68,11 +79,6 @@ func (e *Encoder) encode(m *Message) (*frozen, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !r.plain || len(parts) > 0 { // otherwise there is nothing to report about it
-		r.given = *m
-	}
-	r.scratch, r.b = nil, header.Builder{}
-	body.r = r
 	return body, nil
 }
 
@@ -111,12 +117,14 @@ func (r *renderer) renderElse(m *Message) (*frozen, error) {
 
 // fill chooses what is chosen once: the date, the identifier, the boundaries.
 func (e *Encoder) fill(r *renderer) error {
-	random := e.Rand
-	if random == nil {
-		random = rand.Reader
-	}
-	if _, err := io.ReadFull(random, r.random[:]); err != nil {
-		return err
+	if e.Rand == nil {
+		rand.Read(r.random[:]) // never fails
+	} else {
+		b := make([]byte, len(r.random))
+		if _, err := io.ReadFull(e.Rand, b); err != nil {
+			return err
+		}
+		copy(r.random[:], b)
 	}
 	r.date = r.m.Date
 	if !r.date.IsZero() {
@@ -133,7 +141,8 @@ func (e *Encoder) fill(r *renderer) error {
 // WriteTo writes the message in wire format, as a zero Encoder encodes it.
 func (m *Message) WriteTo(w io.Writer) (int64, error) {
 	var e Encoder
-	body, err := e.encode(m)
+	var r renderer
+	body, err := e.encode(&r, m)
 	if err != nil {
 		return 0, err
 	}

@@ -14,7 +14,7 @@ import (
 // renderer writes one message. It may render several times, with other charsets.
 type renderer struct {
 	m                      *Message // as it is written
-	given                  Message  // as it was given
+	given                  *Message // as it was given, for the report
 	parts                  []attached
 	charset, headerCharset charset.Charset
 	htmlCharset            charset.Charset
@@ -97,16 +97,17 @@ func (r *renderer) estimate() int {
 	if r.charset == UTF8 {
 		text += text * 3 / 8 // base64
 	}
-	n := 640 + text + text/16 + 2*len(m.Subject) + 400*len(m.Attachments)
+	n := 400 + text + text/16 + 2*len(m.Subject) + 450*len(m.Attachments)
+	if m.Text != "" && m.HTML != "" {
+		n += 350
+	}
 	return n + 110*(len(m.To)+len(m.Cc)+len(m.ReplyTo)) + 160*len(m.Headers)
 }
 
 func (r *renderer) header() {
 	m, b := r.m, &r.b
-	var scratch [64]byte
-	b.Field("Date")
-	b.Token(string(r.date.AppendFormat(scratch[:0], "Mon, 02 Jan 2006 15:04:05 -0700")))
-	b.End()
+	var scratch [32]byte
+	r.line("Date", string(appendDate(scratch[:0], r.date)))
 	r.mailbox("From", m.From)
 	if !m.Sender.isZero() {
 		r.mailbox("Sender", m.Sender)
@@ -174,7 +175,7 @@ func (r *renderer) mailboxes(field string, list []Address) {
 }
 
 func (r *renderer) address(a Address) {
-	wire, _, err := wireAddress(a.Address)
+	wire, err := checkedAddress(a.Address)
 	if err != nil {
 		r.fail(err)
 		return
@@ -186,14 +187,16 @@ func (r *renderer) address(a Address) {
 var idAlphabet = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 func (r *renderer) identifiers() {
-	var id string // with brackets
+	var scratch [128]byte
+	b := append(scratch[:0], '<')
 	if r.m.MessageID != "" {
-		id = "<" + r.m.MessageID + ">"
+		b = append(b, r.m.MessageID...)
 	} else {
-		var left [24]byte
-		idAlphabet.Encode(left[:], r.random[:15])
-		id = "<" + string(left[:]) + "@" + r.fromDomain() + ">"
+		b = idAlphabet.AppendEncode(b, r.random[:15])
+		b = append(b, '@')
+		b = append(b, r.fromDomain()...)
 	}
+	id := string(append(b, '>'))
 	r.out.messageID = id[1 : len(id)-1]
 	r.line("Message-ID", id)
 	r.idList("In-Reply-To", r.m.InReplyTo)
@@ -214,7 +217,7 @@ func (r *renderer) idList(field string, ids []string) {
 // fromDomain is the right side of identifiers: the domain of From, or one that
 // stands for an address literal.
 func (r *renderer) fromDomain() string {
-	wire, _, err := wireAddress(r.m.From.Address)
+	wire, err := checkedAddress(r.m.From.Address)
 	if err != nil {
 		return "localhost"
 	}

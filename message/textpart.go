@@ -68,15 +68,13 @@ type textPart struct {
 }
 
 func (r *renderer) writePart(p textPart, s string) {
-	if !transfer.IsCRLF(s) || s != "" && !strings.HasSuffix(s, crlf) {
-		normal := transfer.AppendCRLF(make([]byte, 0, len(s)+len(s)/8+len(crlf)), s)
-		if !bytes.HasSuffix(normal, []byte(crlf)) {
-			normal = append(normal, crlf...)
-		}
-		s = string(normal)
+	facts := transfer.Scan(s)
+	if facts.BareLF > 0 || facts.BareCR || facts.Dangling {
+		s = wireLines(s)
+		facts = transfer.Scan(s)
 	}
 	if !p.charset.JIS() {
-		writeText(r, p, s)
+		writeText(r, p, s, facts)
 		return
 	}
 	body, err := p.charset.Append(r.scratch[:0], s)
@@ -85,14 +83,33 @@ func (r *renderer) writePart(p textPart, s string) {
 		return
 	}
 	r.scratch = body
-	writeText(r, p, body)
+	facts.EightBit, facts.LongLine = 0, hasLongLine(body)
+	writeText(r, p, body, facts)
+}
+
+func hasLongLine(body []byte) bool {
+	for line := range bytes.Lines(body) {
+		if len(line) > transfer.MaxLine+len(crlf) {
+			return true
+		}
+	}
+	return false
+}
+
+// wireLines makes every line ending CRLF and adds one at the end if it is missing.
+func wireLines(s string) string {
+	b := transfer.AppendCRLF(make([]byte, 0, len(s)+len(s)/8+len(crlf)), s)
+	if !bytes.HasSuffix(b, []byte(crlf)) {
+		b = append(b, crlf...)
+	}
+	return string(b)
 }
 
 // writeText writes a text part whose body is in its charset.
-func writeText[T string | []byte](r *renderer, p textPart, body T) {
+func writeText[T string | []byte](r *renderer, p textPart, body T, facts transfer.Facts) {
 	enc := transfer.QuotedPrintable
 	if !p.quoted {
-		enc = textEncoding(transfer.Scan(body), p.charset)
+		enc = textEncoding(facts, p.charset)
 	}
 	r.b.Field("Content-Type")
 	r.b.Token(p.mediaType)

@@ -90,20 +90,29 @@ func (c Charset) Encodable(s string) bool {
 		_, ok := tables().skip(s, c == CP50220)
 		return ok
 	}
-	return utf8.ValidString(s)
+	_, ok := validUTF8(s)
+	return ok
 }
 
+// validUTF8 returns how much of s is valid, and whether that is all of it.
 func validUTF8(s string) (int, bool) {
-	for i := 0; i < len(s); {
-		if s[i] < utf8.RuneSelf {
-			i++
+	rest := s
+	for len(rest) > 0 {
+		if rest[0] < utf8.RuneSelf {
+			rest = rest[1:]
 			continue
 		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && size == 1 {
-			return i, false
+		// Nearly all of Japanese: three octets that can be neither overlong nor a
+		// surrogate.
+		if c := rest[0]; len(rest) >= 3 && c > 0xE0 && c < 0xF0 && c != 0xED && (rest[1]^0x80)|(rest[2]^0x80) < 0x40 {
+			rest = rest[3:]
+			continue
 		}
-		i += size
+		r, size := utf8.DecodeRuneInString(rest)
+		if r == utf8.RuneError && size == 1 {
+			return len(s) - len(rest), false
+		}
+		rest = rest[size:]
 	}
 	return len(s), true
 }

@@ -33,6 +33,9 @@ func (c Charset) Append(dst []byte, s string) ([]byte, error) {
 // from the beginning of s; out and n then cover what stands before it.
 func (c Charset) AppendPrefix(dst []byte, s string, limit int) (out []byte, n int, err error) {
 	if c.JIS() {
+		if limit == math.MaxInt {
+			dst = slices.Grow(dst, len(s))
+		}
 		e := encoder{table: tables(), vendor: c == CP50220, buf: dst[:cap(dst)], w: len(dst), half: -1}
 		return e.encode(s, limit)
 	}
@@ -139,29 +142,35 @@ func (e *encoder) plain(s string, end int) int {
 		return 0
 	}
 	e.grow(esc + 2*most)
-	buf, w := e.buf, e.w
+	w := e.w
 	if !e.jis {
-		w += copy(buf[w:], toJIS)
+		w += copy(e.buf[w:], toJIS)
 	}
-	t, i, first := e.table, 0, w
-	for range most {
-		b0, b1, b2 := s[i], s[i+1], s[i+2]
+	n := e.table.plain(e.buf[w:w+2*most], s)
+	if n > 0 {
+		e.w, e.jis = w+2*n, true
+	}
+	return 3 * n
+}
+
+// plain writes the codes of three-octet characters until dst is full or one has no
+// ordinary code, and returns how many there are.
+func (t *table) plain(dst []byte, s string) int {
+	n := 0
+	for ; len(s) >= 3 && len(dst) >= 2; n++ {
+		b0, b1, b2 := s[0], s[1], s[2]
 		block := uint(b0&0x0F)<<6 | uint(b1&0x3F)
 		if b0&0xF0 != 0xE0 || (b1^0x80)|(b2^0x80) > 0x3F || block < 32 {
 			break
 		}
 		code := t.blocks[t.index[block]][b2&0x3F]
-		if code == 0 || code&(vendor|halfKana) != 0 {
+		if (code-1)&(vendor|halfKana) != 0 { // special, or none
 			break
 		}
-		buf[w], buf[w+1] = byte(code>>8), byte(code)
-		w += 2
-		i += 3
+		dst[0], dst[1] = byte(code>>8), byte(code)
+		s, dst = s[3:], dst[2:]
 	}
-	if w > first {
-		e.w, e.jis = w, true
-	}
-	return i
+	return n
 }
 
 // special writes one character of any kind.

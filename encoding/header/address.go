@@ -120,24 +120,50 @@ func AppendAddrSpec(dst []byte, addr string) ([]byte, error) {
 	return append(dst, domain...), nil
 }
 
+// The limits of RFC 5321 section 4.5.3.1 and RFC 1035 section 2.3.4, in octets.
+const (
+	maxLocalPart = 64
+	maxDomain    = 255
+	maxLabel     = 63
+)
+
 // IsPlainAddrSpec reports whether addr is ASCII with a dot-atom for its local part
-// and letters, digits, hyphens, underscores and dots for its domain, as nearly all
-// addresses are: AppendAddrSpec leaves it as it is.
+// and a host name for its domain, neither of them too long, as nearly all addresses
+// are: AppendAddrSpec leaves it as it is, and so does SMTP.
 func IsPlainAddrSpec(addr string) bool {
-	dot := true // nothing, or a dot, stands before
+	last := byte('.')
 	for i := range len(addr) {
 		switch c := addr[i]; {
 		case class[c]&isAtext != 0:
-			dot = false
-		case c == '.' && !dot:
-			dot = true
-		case c == '@' && !dot:
-			return i+1 < len(addr) && all(addr[i+1:], isHost)
-		default:
+		case last == '.':
+			return false
+		case c == '@':
+			return i <= maxLocalPart && isHostName(addr[i+1:])
+		case c != '.':
 			return false
 		}
+		last = addr[i]
 	}
 	return false
+}
+
+// isHostName reports whether s is labels of letters, digits, hyphens and
+// underscores, none of them and all of it not too long, with no hyphen at an end.
+func isHostName(s string) bool {
+	first := 0 // octet of the label
+	for i := 0; i <= len(s); i++ {
+		if i < len(s) && s[i] != '.' {
+			if class[s[i]]&isHost == 0 {
+				return false
+			}
+			continue
+		}
+		if i == first || i-first > maxLabel || s[first] == '-' || s[i-1] == '-' {
+			return false
+		}
+		first = i + 1
+	}
+	return len(s) <= maxDomain
 }
 
 // appendLocalPart quotes a raw local part if it needs it, and unquotes a quoted

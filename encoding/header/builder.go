@@ -21,11 +21,11 @@ type Builder struct {
 	worded bool // the current line has an encoded-word
 	err    error
 
-	scratch [wordLimit]byte // of one encoded-word
+	scratch []byte // of one encoded-word; apart, so that a Builder can live on the stack
 }
 
 // Reset starts anew, appending to buf.
-func (b *Builder) Reset(buf []byte) { *b = Builder{buf: buf, line: len(buf)} }
+func (b *Builder) Reset(buf []byte) { *b = Builder{buf: buf, line: len(buf), scratch: b.scratch} }
 
 // Bytes returns the buffer with everything appended so far.
 func (b *Builder) Bytes() []byte { return b.buf }
@@ -154,7 +154,10 @@ func (b *Builder) Text(s string, c charset.Charset) {
 // readers exist that make one space of a fold.
 func (b *Builder) spaced(s string) {
 	for b.err == nil {
-		end := pieceEnd(s)
+		end := len(s)
+		if b.column()+1+end > wordLine {
+			end = pieceEnd(s)
+		}
 		b.gap(end)
 		b.buf = append(b.buf, s[:end]...)
 		if end == len(s) {
@@ -214,7 +217,7 @@ func pieceEnd(s string) int {
 // with nothing that a decoder would take for an encoded-word, no space at either
 // end, and no piece that is longer than a line.
 func plainText(s string) bool {
-	if !all(s, isPrint) || strings.Contains(s, "=?") || s[0] == ' ' || s[len(s)-1] == ' ' {
+	if !printable(s) || strings.Contains(s, "=?") || s[0] == ' ' || s[len(s)-1] == ' ' {
 		return false
 	}
 	for len(s) >= softLimit {

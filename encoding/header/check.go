@@ -3,7 +3,9 @@ package header
 import (
 	"errors"
 	"fmt"
-	"unicode/utf8"
+	"strings"
+
+	"github.com/qdmail/qdmail/encoding/charset"
 )
 
 // The reasons that an [Error] has, reachable by errors.Is.
@@ -68,42 +70,41 @@ var class = func() (t [256]uint8) {
 	return t
 }()
 
-func all[T string | []byte](s T, bits uint8) bool {
+// all reports whether every octet of s is in a class.
+func all[T string | []byte](s T, bit uint8) bool {
 	for i := range len(s) {
-		if class[s[i]]&bits == 0 {
-			return false
-		}
+		bit &= class[s[i]]
 	}
-	return true
+	return bit != 0
 }
 
 // CheckText returns an *Error if s can't be the text of a header: if it has CR,
 // LF or NUL, or isn't valid UTF-8. It is the check that every method of [Builder]
 // makes itself.
 func CheckText(s string) error {
-	var bits byte
-	for i := range len(s) {
-		if class[s[i]]&isControl != 0 {
-			return &Error{ErrControl, rune(s[i]), i}
-		}
-		bits |= s[i]
-	}
-	if bits < utf8.RuneSelf {
+	if printable(s) {
 		return nil
 	}
-	for i, r := range s {
-		if r == utf8.RuneError {
-			if _, size := utf8.DecodeRuneInString(s[i:]); size == 1 {
-				return &Error{ErrInvalidUTF8, r, i}
-			}
-		}
+	var bits uint8
+	for i := range len(s) {
+		bits |= class[s[i]]
+	}
+	if bits&isControl != 0 {
+		i := strings.IndexAny(s, "\r\n\x00")
+		return &Error{ErrControl, rune(s[i]), i}
+	}
+	if charset.UTF8.Encodable(s) {
+		return nil
+	}
+	for i, r := range charset.UTF8.Unencodable(s) {
+		return &Error{ErrInvalidUTF8, r, i}
 	}
 	return nil
 }
 
 // CheckASCII returns an *Error if s has anything but printable ASCII and spaces.
 func CheckASCII(s string) error {
-	if all(s, isPrint) {
+	if printable(s) {
 		return nil
 	}
 	if err := CheckText(s); err != nil {
@@ -117,20 +118,33 @@ func CheckASCII(s string) error {
 	return nil
 }
 
+// printable reports whether s is printable ASCII and spaces, eight octets at a
+// time.
+func printable(s string) bool {
+	const ones = 0x0101010101010101
+	for ; len(s) >= 8; s = s[8:] {
+		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		if (x|(x+ones)|(x-' '*ones))&(0x80*ones) != 0 { // above 127, DEL, below the space
+			return false
+		}
+	}
+	return all(s, isPrint)
+}
+
 // CheckName returns an *Error if s isn't a header field name (RFC 5322 section
 // 2.2): one or more printable ASCII characters except colon and space. Names
 // over 76 octets are refused too, because no value fits beside them.
 func CheckName(s string) error {
-	for i := range len(s) {
+	if s != "" && len(s) <= 76 && all(s, isFtext) {
+		return nil
+	}
+	for i, r := range s {
 		if class[s[i]]&isFtext == 0 {
-			r, _ := utf8.DecodeRuneInString(s[i:])
 			return &Error{ErrFieldName, r, i}
 		}
 	}
-	if s == "" || len(s) > 76 {
-		return &Error{Err: ErrFieldName, Offset: len(s)}
-	}
-	return nil
+	return &Error{Err: ErrFieldName, Offset: len(s)}
 }
 
 // IsToken reports whether s is a token of RFC 2045, as media types and parameter

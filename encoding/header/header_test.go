@@ -1,6 +1,7 @@
 package header_test
 
 import (
+	"bytes"
 	"errors"
 	"mime"
 	"net/mail"
@@ -303,6 +304,30 @@ func TestLongNamesInAddressLists(t *testing.T) {
 	for i, n := range names {
 		if list[i].Name != n {
 			t.Errorf("%q became %q", n, list[i].Name)
+		}
+	}
+}
+
+// TestEveryOctet puts every octet at every place of a text, which is looked at
+// several octets at a time.
+func TestEveryOctet(t *testing.T) {
+	for c := range 256 {
+		for n := range 20 {
+			for at := range n {
+				b := bytes.Repeat([]byte("a"), n)
+				b[at] = byte(c)
+				s := string(b)
+				text := c != '\r' && c != '\n' && c != 0 && c < 0x80
+				if err := header.CheckText(s); (err == nil) != text {
+					t.Errorf("CheckText(%q): %v", s, err)
+				}
+				if err := header.CheckASCII(s); (err == nil) != (c >= ' ' && c <= '~') {
+					t.Errorf("CheckASCII(%q): %v", s, err)
+				}
+				if err := header.CheckName(s); (err == nil) != (c > ' ' && c <= '~' && c != ':') {
+					t.Errorf("CheckName(%q): %v", s, err)
+				}
+			}
 		}
 	}
 }

@@ -118,7 +118,7 @@ func (b *Builder) ParamWords(name, value string, c charset.Charset) {
 // appendPlainParam appends name=value if value is ASCII that a reader takes as it
 // is, and that fits on a line of its own.
 func appendPlainParam(dst []byte, name, value string) ([]byte, bool) {
-	if len(name)+len(value)+len(` ="";`) > softLimit || !all(value, isPrint) || strings.Contains(value, "=?") {
+	if len(name)+len(value)+len(` ="";`) > softLimit || !printable(value) || strings.Contains(value, "=?") {
 		return dst, false
 	}
 	dst = append(dst, name...)

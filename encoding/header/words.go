@@ -56,7 +56,10 @@ func (b *wordWriter) word(s string, limit int, space string) int {
 	if b.q {
 		return b.wordQ(s, label, room, space)
 	}
-	octets, n, err := b.charset.AppendPrefix(b.scratch[:0], s, room/4*3)
+	if b.scratch == nil {
+		b.scratch = make([]byte, 0, wordLimit)
+	}
+	octets, n, err := b.charset.AppendPrefix(b.scratch, s, room/4*3)
 	if err != nil && n == 0 {
 		r, _ := utf8.DecodeRuneInString(s)
 		b.fail(&Error{err, r, 0})
@@ -91,7 +94,7 @@ func (b *wordWriter) wordQ(s, label string, room int, space string) int {
 		_, size := utf8.DecodeRuneInString(s[n:])
 		cost := 0
 		for i := n; i < n+size; i++ {
-			cost += qCost(s[i])
+			cost += int(qCosts[s[i]])
 		}
 		if cost > room {
 			break
@@ -119,18 +122,22 @@ func (b *wordWriter) wordQ(s, label string, room int, space string) int {
 
 const upperHex = "0123456789ABCDEF"
 
-func qCost(ch byte) int {
-	if ch == ' ' || class[ch]&isQWord != 0 {
-		return 1
+// qCosts are the octets that each octet takes in the Q encoding.
+var qCosts = func() (t [256]uint8) {
+	for ch := range t {
+		t[ch] = 3
+		if ch == ' ' || class[ch]&isQWord != 0 {
+			t[ch] = 1
+		}
 	}
-	return 3
-}
+	return t
+}()
 
 // prefersQ reports whether the Q encoding of s is shorter than the B encoding.
 func prefersQ(s string) bool {
 	q := 0
 	for i := range len(s) {
-		q += qCost(s[i])
+		q += int(qCosts[s[i]])
 	}
 	return 3*q < 4*len(s)
 }

@@ -97,32 +97,93 @@ var plain = func() (t [256]bool) {
 
 func scan[T string | []byte](s *Scanner, p T) {
 	s.facts.Octets += int64(len(p))
-	for i := 0; i < len(p); i++ {
-		ch := p[i]
-		if ch != '\n' && s.l1 == '\r' {
-			s.facts.BareCR = true
+	for i := 0; i < len(p); {
+		if s.from == 0 && p[i] != 'F' {
+			s.from = -1
 		}
-		if s.from >= 0 {
-			s.matchFrom(ch)
-		} else if plain[ch] { // a run of them, which is nearly everything
-			first := i
-			for i+1 < len(p) && plain[p[i+1]] {
-				i++
+		if s.from < 0 && s.l1 != '\r' {
+			if n := run(s, p[i:]); n > 0 { // nearly everything
+				i += n
+				continue
 			}
-			if i > first {
-				s.l1 = p[i-1]
+			if p[i] == '\r' && i+1 < len(p) && p[i+1] == '\n' {
+				s.endLine(s.col, s.l1)
+				i += 2
+				continue
 			}
-			s.col += int64(i - first)
 		}
-		if ch = p[i]; ch == '\n' {
-			s.endLine()
-			continue
+		s.octet(p[i])
+		i++
+	}
+}
+
+// run looks at the octets before the first control character of p and returns how
+// many there are.
+func run[T string | []byte](s *Scanner, p T) int {
+	n, eightBit, equals := 0, 0, 0
+	for len(p)-n >= 8 { // as many at a time as long as they are of one kind
+		x := load(p[n : n+8])
+		if x&high == high {
+			eightBit += 8
+		} else if noise(x) != 0 {
+			break
 		}
-		s.l1, s.l2 = ch, s.l1
-		s.col++
-		if !plain[ch] {
-			s.count(ch)
+		n += 8
+	}
+	for ; n < len(p) && p[n] >= ' ' && p[n] != 0x7F; n++ {
+		if p[n] >= 0x80 {
+			eightBit++
+		} else if p[n] == '=' {
+			equals++
 		}
+	}
+	if n > 0 {
+		s.l1 = p[n-1]
+		s.col += int64(n)
+		s.facts.EightBit += int64(eightBit)
+		s.facts.Equals += int64(equals)
+	}
+	return n
+}
+
+const (
+	ones = 0x0101010101010101
+	high = 0x80 * ones
+)
+
+// noise tells whether any of eight octets is none of the quiet ones, which are
+// printable ASCII and space without "=".
+func noise(x uint64) uint64 {
+	return (x | (x + ones) | (x - ' '*ones) | ((x ^ '='*ones) - ones)) & high
+}
+
+// load makes one number of eight octets.
+func load[T string | []byte](p T) uint64 {
+	return uint64(p[0]) | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 |
+		uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+}
+
+// octet looks at one octet of any kind.
+func (s *Scanner) octet(ch byte) {
+	if ch != '\n' && s.l1 == '\r' {
+		s.facts.BareCR = true
+	}
+	if s.from >= 0 {
+		s.matchFrom(ch)
+	}
+	if ch == '\n' {
+		if s.l1 == '\r' {
+			s.endLine(s.col-1, s.l2)
+		} else {
+			s.facts.BareLF++
+			s.endLine(s.col, s.l1)
+		}
+		return
+	}
+	s.l1, s.l2 = ch, s.l1
+	s.col++
+	if !plain[ch] {
+		s.count(ch)
 	}
 }
 
@@ -136,13 +197,8 @@ func (s *Scanner) matchFrom(ch byte) {
 	}
 }
 
-func (s *Scanner) endLine() {
-	length, last := s.col, s.l1
-	if last == '\r' {
-		length, last = length-1, s.l2
-	} else {
-		s.facts.BareLF++
-	}
+// endLine ends a line of the given length and last octet, without its line ending.
+func (s *Scanner) endLine(length int64, last byte) {
 	s.facts.LongLine = s.facts.LongLine || length > MaxLine
 	s.facts.Trailing = s.facts.Trailing || length > 0 && isBlank(last)
 	s.l1, s.l2, s.col, s.from = '\n', 0, 0, 0

@@ -265,3 +265,42 @@ func BenchmarkScan(b *testing.B) {
 		transfer.Scan(in)
 	}
 }
+
+// TestScanEveryOctet puts every octet at every place of a line and of a pair of
+// them, and looks at each octet by itself.
+func TestScanEveryOctet(t *testing.T) {
+	for c := range 256 {
+		for at := range 20 {
+			for _, second := range []byte{'a', '=', 0xFF, 0x7F, '\r', '\n'} {
+				in := []byte("From aaaaaaaaaaaaaaaaaaaaaa\r\n")
+				in[at], in[at+1] = byte(c), second
+				var one transfer.Scanner
+				for i := range in {
+					one.Write(in[i : i+1])
+				}
+				got, want := transfer.Scan(in), transfer.Facts{Octets: int64(len(in))}
+				for i, c := range in {
+					switch {
+					case c >= 0x80:
+						want.EightBit++
+					case c == 0x1B:
+						want.Escapes++
+					case c == '=':
+						want.Equals++
+					case c == '\n' && (i == 0 || in[i-1] != '\r'):
+						want.BareLF++
+					case c == '\r' && in[i+1] != '\n':
+						want.BareCR = true
+					case c < ' ' && c != '\t' && c != '\r' && c != '\n', c == 0x7F:
+						want.Controls++
+						want.NUL = want.NUL || c == 0
+					}
+				}
+				want.From, want.Trailing = one.Facts().From, one.Facts().Trailing
+				if got != want || got != one.Facts() {
+					t.Fatalf("%q: %+v, want %+v, one by one %+v", in, got, want, one.Facts())
+				}
+			}
+		}
+	}
+}
