@@ -1,5 +1,5 @@
 # Every module of this tree. One that is missing here fails make test.
-MODULES := .
+MODULES := . bench
 
 FUZZTIME ?= 10s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -21,8 +21,9 @@ lint: fmt vet staticcheck ## gofmt, go vet and staticcheck must have nothing to 
 fuzz: modules ## run every fuzz target for FUZZTIME (10s)
 	@MODULES="$(MODULES)" .ci/fuzz $(FUZZTIME)
 
-bench: modules ## run all benchmarks
-	$(call each,go test -run '^$$' -bench . -benchmem ./...)
+bench: modules ## run all benchmarks; those of bench/ compare with other libraries, medians side by side
+	go test -run '^$$' -bench . -benchmem ./...
+	cd bench && go test -run '^$$' -bench . -benchmem -benchtime 200ms -count 6 . >bench.out && go tool benchstat -col /lib bench.out
 
 integration: ## real servers and foreign mail readers, which are installed if missing (root, Debian)
 	@.ci/install-servers

@@ -51,6 +51,7 @@ var rooms = []struct{ name, mayImport string }{
 	{"internal/integration", "anything"},
 	{"internal/agreement", "anything"},
 	{"internal/api", ""},
+	{"bench", "anything"},
 }
 
 const modulePath = "github.com/qdmail/qdmail"
