@@ -23,7 +23,11 @@ fuzz: modules ## run every fuzz target for FUZZTIME (10s)
 
 bench: modules ## run all benchmarks; those of bench/ compare with other libraries, medians side by side
 	go test -run '^$$' -bench . -benchmem ./...
-	cd bench && go test -run '^$$' -bench . -benchmem -benchtime 200ms -count 6 . >bench.out && go tool benchstat -col /lib bench.out
+	cd bench && go test -run '^$$' -bench . -benchmem -benchtime 200ms -count 6 . >bench.out
+	cd bench && go tool benchstat -table .name -row /case -col '/lib@(qdmail go-mail gomail enmime email)' \
+		-filter '.name:(Compose OR EncodeOnly)' bench.out
+	cd bench && go tool benchstat -table .name -row /result -col /lib -filter .name:ISO2022JP bench.out
+	cd bench && go tool benchstat -table .name -row .name -col /lib -filter .name:Base64 bench.out
 
 integration: ## real servers and foreign mail readers, which are installed if missing (root, Debian)
 	@.ci/install-servers
