@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/qdmail/qdmail"
 	"github.com/qdmail/qdmail/delivery"
 	"github.com/qdmail/qdmail/internal/integration/realserver"
@@ -176,9 +178,12 @@ func disposition(f file) string {
 
 // same compares a text. In ISO-2022-JP half-width kana arrive as full-width
 // kana (the judges object to any others), and of two spellings of one character
-// either may arrive.
+// either may arrive. Names, of people and files, arrive composed in any charset.
 func (l *letter) same(t *testing.T, what, got, want string) {
 	t.Helper()
+	if what != "text" && what != "HTML" {
+		want = norm.NFC.String(want)
+	}
 	if l.Charset == message.ISO2022JP && got != want {
 		got, want = spell(fullWidth.Replace(got)), spell(fullWidth.Replace(want))
 	}
