@@ -15,6 +15,7 @@ var ErrNoPart = errors.New("is shown by the HTML, and no attachment has it as it
 // that stands in an attribute or a style of the HTML.
 func contentIDs(s string, yield func(offset int, cid string) bool) {
 	const scheme = "cid:"
+	inTag, seen := false, 0 // whether s[:seen] ends within a tag
 	for from := 0; ; {
 		i := indexFold(s[from:], scheme)
 		if i < 0 {
@@ -22,7 +23,11 @@ func contentIDs(s string, yield func(offset int, cid string) bool) {
 		}
 		at := from + i
 		from = at + len(scheme)
-		if at == 0 || !strings.ContainsRune("\"'(= \t\r\n", rune(s[at-1])) || !inValue(s[:at]) {
+		if angle := strings.LastIndexAny(s[seen:at], "<>"); angle >= 0 {
+			inTag = s[seen+angle] == '<'
+		}
+		seen = at
+		if at == 0 || !strings.ContainsRune("\"'(= \t\r\n", rune(s[at-1])) || !inValue(s[max(0, at-lookBack):at], inTag) {
 			continue
 		}
 		end := strings.IndexAny(s[from:], "\"'() <>\t\r\n")
@@ -40,9 +45,12 @@ func contentIDs(s string, yield func(offset int, cid string) bool) {
 	}
 }
 
+// lookBack is how far before a value the name of its attribute may begin.
+const lookBack = 256
+
 // inValue reports whether what follows before is the beginning of the value of an
-// attribute that loads something, or of a url() in a style.
-func inValue(before string) bool {
+// attribute of a tag that loads something, or of a url() in a style.
+func inValue(before string, inTag bool) bool {
 	before = strings.TrimRight(before, "\"' \t\r\n")
 	if n := len(before); n >= 4 && strings.EqualFold(before[n-4:], "url(") {
 		return true
@@ -55,7 +63,7 @@ func inValue(before string) bool {
 	start := strings.LastIndexAny(before, " \t\r\n\"'/") + 1
 	switch strings.ToLower(before[start:]) {
 	case "src", "background", "poster", "data", "xlink:href":
-		return strings.LastIndexByte(before, '<') > strings.LastIndexByte(before, '>')
+		return inTag
 	}
 	return false
 }

@@ -122,6 +122,15 @@ func TestContentIDs(t *testing.T) {
 	}
 }
 
+// Work that grows with the square of the input would take minutes here.
+func TestContentIDsOfHostileHTML(t *testing.T) {
+	for _, piece := range []string{`<img src="cid:`, `src="cid:`, `a=cid:`, `="cid:`, ` cid:`, `url(cid:`, `cid:`, `<`} {
+		m := sample()
+		m.HTML = strings.Repeat(piece, 4<<20/len(piece))
+		m.WriteTo(new(bytes.Buffer))
+	}
+}
+
 func TestListFields(t *testing.T) {
 	m := sample()
 	m.ListUnsubscribe = []string{"https://example.jp/u?token=" + strings.Repeat("x", 60), "mailto:leave@example.jp?subject=leave"}

@@ -267,6 +267,24 @@ func TestEveryCodePoint(t *testing.T) {
 	}
 }
 
+// Taking a long run in pieces must not look at the rest of it for each: with the
+// square of the length, this would take many minutes.
+func TestLongRuns(t *testing.T) {
+	for _, s := range []string{strings.Repeat("x", 8<<20), strings.Repeat("あ", 2<<20), strings.Repeat("xあ", 1<<20), strings.Repeat("ｶﾞ", 1<<20)} {
+		if !charset.ISO2022JP.Encodable(s) {
+			t.Error("not encodable")
+		}
+		var piece []byte
+		for rest := s; rest != ""; {
+			out, n, err := charset.ISO2022JP.AppendPrefix(piece[:0], rest, 42)
+			if n == 0 || err != nil {
+				t.Fatalf("%d, %v", n, err)
+			}
+			piece, rest = out, rest[n:]
+		}
+	}
+}
+
 func FuzzISO2022JP(f *testing.F) {
 	for _, s := range []string{"", "日本語", "aあb①", "ﾊﾟｶﾞ", "カ\u3099", "\x1b$B", "〜−‖", "\xff日", "😀"} {
 		f.Add(s, 20)

@@ -109,18 +109,19 @@ func (e *encoder) ascend() {
 
 // ascii writes the run of ASCII that s begins with, as far as it fits.
 func (e *encoder) ascii(s string, end int) (int, error) {
-	n := 0
-	for n < len(s) && s[n] < utf8.RuneSelf && s[n] != 0x1B && s[n] != 0x0E && s[n] != 0x0F {
-		n++
-	}
-	if n == 0 { // an escape or a shift would change the state
+	if isShift(s[0]) { // would change the state
 		return 0, &Error{Charset: ISO2022JP, Rune: rune(s[0])}
 	}
-	need := 0
+	room := end - e.w
 	if e.jis {
-		need = esc
+		room -= esc
 	}
-	n = min(n, max(end-e.w-need, 0))
+	// No further than fits: a caller that takes a text in pieces would otherwise
+	// have the rest of the run looked at again for each.
+	n := 0
+	for n < len(s) && n < room && s[n] < utf8.RuneSelf && !isShift(s[n]) {
+		n++
+	}
 	if n == 0 {
 		return 0, nil
 	}
@@ -129,6 +130,9 @@ func (e *encoder) ascii(s string, end int) (int, error) {
 	e.w += copy(e.buf[e.w:], s[:n])
 	return n, nil
 }
+
+// isShift reports ESC, SO and SI.
+func isShift(c byte) bool { return c == 0x1B || c == 0x0E || c == 0x0F }
 
 // plain writes the run of three-octet characters with an ordinary code that s
 // begins with, as far as it fits: nearly all of a Japanese text.
