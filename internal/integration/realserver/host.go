@@ -125,7 +125,11 @@ func (h *Host) run() (err error) {
 	if err != nil {
 		return err
 	}
-	return h.dovecot.answers(h.POP3S)
+	if err := h.dovecot.answers(h.POP3S); err != nil {
+		return err
+	}
+	// Postfix asks Dovecot for every EHLO, and ends if it isn't there yet.
+	return h.dovecot.answersAt(filepath.Join(h.Dir, "postfix", "spool", "private", "auth"))
 }
 
 // Stop ends both servers by their own process ids and removes the folder.

@@ -75,6 +75,20 @@ func (p *process) answers(ports ...int) error {
 	return nil
 }
 
+// answersAt waits until something listens at a socket of the file system.
+func (p *process) answersAt(path string) error {
+	if err := p.until(func() bool {
+		c, err := net.Dial("unix", path)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	}); err != nil {
+		return fmt.Errorf("%s does not listen at %s: %w", p.name, path, err)
+	}
+	return nil
+}
+
 // until asks again and again for as long as the process lives.
 func (p *process) until(done func() bool) error {
 	deadline := time.After(patience)
