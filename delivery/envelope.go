@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Envelope is what a server is told before it gets the message: the
@@ -26,6 +27,54 @@ type Envelope struct {
 	// 8BITMIME (RFC 6152). Messages composed by this library never do.
 	// Default: false.
 	EightBit bool
+	// RequireTLS says that the message may only travel over verified TLS, on the
+	// whole way (REQUIRETLS, RFC 8689); a server without it doesn't get the
+	// message. Default: false.
+	RequireTLS bool `json:",omitzero"`
+	// DeliverBy bounds the time of delivery (RFC 2852). Default: not sent.
+	DeliverBy DeliverBy `json:",omitzero"`
+	// MTPriority is the priority among the messages of a queue, from -9 to 9
+	// (MT-PRIORITY, RFC 6710). A server without it gets the message without.
+	// Default: 0, not sent.
+	MTPriority int `json:",omitzero"`
+	// Hold asks the server to keep the message back for a while (FUTURERELEASE,
+	// RFC 4865); a server that can't doesn't get it. Default: not sent.
+	Hold Hold `json:",omitzero"`
+}
+
+// DeliverBy is the BY parameter of MAIL (RFC 2852 section 4).
+type DeliverBy struct {
+	// Within is the time that delivery may take, in whole seconds. Default: 0,
+	// the parameter isn't sent.
+	Within time.Duration `json:",omitzero"`
+	// Return has the message returned if it is late, and so needs a server that
+	// knows DELIVERBY. Default: false, the sender is told, and the message goes
+	// on.
+	Return bool `json:",omitzero"`
+	// Trace asks for a report from each server that passes the message on.
+	// Default: false.
+	Trace bool `json:",omitzero"`
+}
+
+// Mode returns the letters after the time: "R" or "N", and "T" for Trace.
+func (d DeliverBy) Mode() string {
+	mode := "N"
+	if d.Return {
+		mode = "R"
+	}
+	if d.Trace {
+		mode += "T"
+	}
+	return mode
+}
+
+// Hold is the HOLDFOR or HOLDUNTIL parameter of MAIL (RFC 4865 section 5); one
+// of the two fields is set.
+type Hold struct {
+	// For is how long, in whole seconds. Default: 0.
+	For time.Duration `json:",omitzero"`
+	// Until is until when. Default: the zero time.
+	Until time.Time `json:",omitzero"`
 }
 
 // Recipient is one forward-path with its own notification wishes.

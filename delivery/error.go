@@ -51,6 +51,15 @@ var (
 	// ErrDSNRequired: the envelope asks for delivery status notifications, the
 	// transport was told not to do without, and the server lacks DSN.
 	ErrDSNRequired = errors.New("the server lacks DSN, which the envelope asks for")
+	// ErrREQUIRETLSRequired: the envelope says RequireTLS, and the server lacks
+	// REQUIRETLS or the connection has no verified TLS.
+	ErrREQUIRETLSRequired = errors.New("the server can't promise TLS on the whole way (REQUIRETLS)")
+	// ErrDELIVERBYRequired: a late message is to be returned, and the server
+	// lacks DELIVERBY.
+	ErrDELIVERBYRequired = errors.New("the server lacks DELIVERBY, which the envelope needs")
+	// ErrFUTURERELEASERequired: the message is to be held back, and the server
+	// lacks FUTURERELEASE or doesn't hold so long.
+	ErrFUTURERELEASERequired = errors.New("the server can't hold the message back (FUTURERELEASE)")
 	// ErrNoRecipients: the envelope is empty, or no recipient was accepted.
 	ErrNoRecipients = errors.New("no recipient")
 	// ErrProtocol: the server sent what SMTP doesn't allow.
@@ -129,7 +138,9 @@ func (e *Error) policy() bool {
 // capability are demands of the message that this server can't meet.
 func (e *Error) capability() bool {
 	return errors.Is(e.Err, ErrSMTPUTF8Required) || errors.Is(e.Err, Err8BITMIMERequired) ||
-		errors.Is(e.Err, ErrTooLarge) || errors.Is(e.Err, ErrDSNRequired)
+		errors.Is(e.Err, ErrTooLarge) || errors.Is(e.Err, ErrDSNRequired) ||
+		errors.Is(e.Err, ErrREQUIRETLSRequired) || errors.Is(e.Err, ErrDELIVERBYRequired) ||
+		errors.Is(e.Err, ErrFUTURERELEASERequired)
 }
 
 // Temporary reports whether the same message may get through later without

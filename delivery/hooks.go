@@ -3,16 +3,19 @@ package delivery
 import "context"
 
 // Hooks are functions that a Transport calls while it works. Each may be nil.
-// They run on the sending goroutine, so a slow one slows the delivery; they must
+// They run on a sending goroutine while the caller of Send waits, so a slow one
+// slows the delivery, also that of others who share the connection; they must
 // not call back into the Transport. No hook is ever given a credential.
 type Hooks struct {
-	// BeforeEnd fires after the whole body was written and flushed and before
-	// the end of data is sent, with the indexes into Envelope.Recipients of the
-	// recipients that this transaction covers: the last moment at which nothing
-	// is committed. An error aborts the transaction; these recipients are
-	// NotSent with that error, and nothing was handed over.
+	// BeforeEnd fires at the last moment at which nothing is committed, with the
+	// indexes into Envelope.Recipients of the recipients that this transaction
+	// covers: after the body was written and flushed and before the end of data
+	// is sent or, where a message goes in one piece with its commands (BDAT),
+	// before that piece; a server can still refuse some of the recipients then.
+	// An error aborts the transaction; these recipients are NotSent with that
+	// error, and nothing was handed over.
 	BeforeEnd func(ctx context.Context, rcpts []int) error
-	// Command fires after a command line was written, with the line as sent and
+	// Command fires when a command line was written, with the line as sent and
 	// without its line ending. Credentials are replaced by "***".
 	Command func(ctx context.Context, line string)
 	// Reply fires after a complete reply was read.

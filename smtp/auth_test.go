@@ -298,6 +298,8 @@ func TestAuthInClear(t *testing.T) {
 	if strings.Contains(srv.Transcript(), "C: AUTH") {
 		t.Error(srv.Transcript())
 	}
+	r = remote(srv.Dial)
+	r.TLS, r.Username, r.Password = smtp.InsecureTLSNone, "user", "pass"
 	r.InsecureAuth = true
 	if got := outcomes(converse(t, r, from("b@y.test"), hello)); got != "accepted" {
 		t.Error(got)

@@ -16,16 +16,19 @@ import (
 
 // checkNoDot sends a body that must not be completed, and checks that the server
 // saw no end of data, no QUIT and no message.
-func checkNoDot(t *testing.T, ctx context.Context, body delivery.Body) *delivery.Error {
+func checkNoDot(t *testing.T, ctx context.Context, body delivery.Body, extensions []string) *delivery.Error {
 	t.Helper()
-	srv := &testsmtp.Server{}
+	srv := &testsmtp.Server{Extensions: extensions}
 	res := converseCtx(t, ctx, local(srv.Dial), from("b@y.test", "c@y.test"), body)
 	srv.Close()
 	if got := outcomes(res); got != "not sent, not sent" {
 		t.Errorf("%s: %v", got, res.Err())
 	}
 	talk := srv.Transcript()
-	if strings.Contains(talk, "C: .\n") || strings.Contains(talk, "QUIT") || len(srv.Messages()) > 0 || !strings.Contains(talk, "S: 354") {
+	if strings.Contains(talk, "C: .\n") || strings.Contains(talk, "BDAT") || len(srv.Messages()) > 0 {
+		t.Error(talk)
+	}
+	if begun := strings.Contains(talk, "C: MAIL"); ctx.Err() == nil && begun == strings.Contains(talk, "QUIT") || begun != strings.Contains(talk, "S: 354") {
 		t.Error(talk)
 	}
 	e := res.Recipients[0].Err.(*delivery.Error)
@@ -57,8 +60,10 @@ func TestBodyIsNeverCutShort(t *testing.T) {
 		"late longer": {opens{reader(strings.NewReader(string(long))), int64(len(long)) - 1}, delivery.ErrBodyChanged},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if e := checkNoDot(t, t.Context(), tt.body); !errors.Is(e, tt.want) || e.Phase != delivery.PhaseBody {
-				t.Error(e)
+			for _, extensions := range [][]string{oneByOne, pipelined, inChunks} {
+				if e := checkNoDot(t, t.Context(), tt.body, extensions); !errors.Is(e, tt.want) || e.Phase != delivery.PhaseBody {
+					t.Error(e)
+				}
 			}
 		})
 	}
@@ -95,25 +100,27 @@ func (c *closeCounter) Close() error { c.closed++; return nil }
 // BeforeEnd comes when all of the body is there and nothing is committed; its
 // error leaves it so.
 func TestBeforeEnd(t *testing.T) {
-	veto := errors.New("the lease was lost")
-	var covered []int
-	ctx := delivery.WithHooks(t.Context(), &delivery.Hooks{BeforeEnd: func(_ context.Context, rcpts []int) error {
-		covered = rcpts
-		return veto
-	}})
-	if e := checkNoDot(t, ctx, hello); !errors.Is(e, veto) {
-		t.Error(e)
-	}
-	if len(covered) != 2 || covered[0] != 0 || covered[1] != 1 {
-		t.Error(covered)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ctx = delivery.WithHooks(ctx, &delivery.Hooks{BeforeEnd: func(context.Context, []int) error {
-		cancel()
-		return nil
-	}})
-	if e := checkNoDot(t, ctx, hello); !errors.Is(e, context.Canceled) {
-		t.Error(e)
+	for _, extensions := range [][]string{oneByOne, pipelined, inChunks} {
+		veto := errors.New("the lease was lost")
+		var covered []int
+		ctx := delivery.WithHooks(t.Context(), &delivery.Hooks{BeforeEnd: func(_ context.Context, rcpts []int) error {
+			covered = rcpts
+			return veto
+		}})
+		if e := checkNoDot(t, ctx, hello, extensions); !errors.Is(e, veto) {
+			t.Error(e)
+		}
+		if len(covered) != 2 || covered[0] != 0 || covered[1] != 1 {
+			t.Error(covered)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ctx = delivery.WithHooks(ctx, &delivery.Hooks{BeforeEnd: func(context.Context, []int) error {
+			cancel()
+			return nil
+		}})
+		if e := checkNoDot(t, ctx, hello, extensions); !errors.Is(e, context.Canceled) {
+			t.Error(e)
+		}
 	}
 }
 
@@ -140,7 +147,7 @@ func TestServerSpeaksTooEarly(t *testing.T) {
 		for _, tcp := range []bool{false, true} {
 			for _, tls := range []bool{false, true} {
 				run := func(t *testing.T) {
-					srv := &testsmtp.Server{On: func(e testsmtp.Event) *testsmtp.Fault {
+					srv := &testsmtp.Server{Extensions: pipelined, On: func(e testsmtp.Event) *testsmtp.Fault {
 						if e.Phase != testsmtp.Body {
 							return nil
 						}

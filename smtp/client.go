@@ -21,6 +21,7 @@ type Client struct {
 	mode     TLSMode // never TLSDefault
 	loopback bool
 	ext      map[string]string // what the last EHLO said: keyword in upper case, parameters
+	limits   limits            // likewise
 	tls      *tls.ConnectionState
 	stale    bool // RSET is due before the next message
 	ended    bool
@@ -30,6 +31,7 @@ type Client struct {
 // follows from it.
 type failure struct {
 	verdict
+	event    event
 	err      *delivery.Error
 	tryClear bool // only TLS failed, and nothing forbids to go without
 }
@@ -135,6 +137,7 @@ func (c *Client) hello() *failure {
 		}
 		c.ext[keyword] = strings.TrimSpace(params)
 	}
+	c.limits = parseLimits(c.ext["LIMITS"])
 	return nil
 }
 
@@ -222,7 +225,7 @@ func (c *Client) fail(phase delivery.Phase, ev event, r *reply, cause error) *fa
 			e.Reply = &told
 		}
 	}
-	return &failure{verdict: decide(phase, ev), err: e}
+	return &failure{verdict: decide(phase, ev), event: ev, err: e}
 }
 
 // unexpected is the cause of the event garbled.

@@ -95,14 +95,7 @@ func TestClientReuse(t *testing.T) {
 // A body that doesn't open costs this message only.
 func TestClientBodyDoesNotOpen(t *testing.T) {
 	boom := errors.New("boom")
-	converseOn(t, opening+`
-		C: MAIL FROM:<a@x.test>
-		S: 250 ok
-		C: RCPT TO:<b@y.test>
-		S: 250 ok
-		C: RSET
-		S: 250 ok
-		`+oneMessage, func(c *smtp.Client) {
+	converseOn(t, opening+oneMessage, func(c *smtp.Client) {
 		env := from("b@y.test")
 		res, err := c.Send(t.Context(), env, opens{func() (io.ReadCloser, error) { return nil, boom }, 5})
 		checkResult(t, env, res, err)
@@ -224,7 +217,7 @@ func TestClientContexts(t *testing.T) {
 // Close may come while a message is under way.
 func TestClientCloseDuringSend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := &testsmtp.Server{On: func(e testsmtp.Event) *testsmtp.Fault {
+		srv := &testsmtp.Server{Extensions: pipelined, On: func(e testsmtp.Event) *testsmtp.Fault {
 			if e.Phase == testsmtp.MAIL {
 				return &testsmtp.Fault{Silent: true}
 			}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/qdmail/qdmail/delivery"
@@ -59,6 +60,31 @@ func sendBody(r io.Reader, size int64, eightBit bool, write func(p []byte) error
 	return nil
 }
 
+// readChunk reads and checks a message that is to be sent in one piece. It uses
+// the memory of buf if that is enough.
+func readChunk(r io.Reader, size int64, eightBit bool, buf []byte) ([]byte, error) {
+	b := blockPool.Get().(*blocks)
+	defer blockPool.Put(b)
+	s := &stuffer{eightBit: eightBit, plain: true}
+	out := slices.Grow(buf[:0], int(size)+len("\r\n"))
+	for {
+		n, err := fill(r, b.in[:])
+		done := err == io.EOF
+		if err != nil && !done {
+			return nil, unreadable(err)
+		}
+		if out, err = s.append(out, b.in[:n]); err != nil {
+			return nil, err
+		}
+		if s.offset > size || done && s.offset != size {
+			return nil, bodyFault(fmt.Errorf("it has %d octets or more, not %d", s.offset, size))
+		}
+		if done {
+			return s.finish(out)
+		}
+	}
+}
+
 // fill reads until p is full; io.EOF says that the end was reached, with
 // whatever was read before it.
 func fill(r io.Reader, p []byte) (n int, err error) {
@@ -105,6 +131,7 @@ func bodyFault(err error) error {
 // 5321 section 4.5.2), whatever pieces it comes in.
 type stuffer struct {
 	eightBit bool
+	plain    bool  // only check: BDAT needs no stuffing (RFC 3030 section 2)
 	cr       bool  // the last octet was a CR
 	column   int   // octets in the current line
 	offset   int64 // octets so far
@@ -138,7 +165,7 @@ func (s *stuffer) append(dst, p []byte) ([]byte, error) {
 		case ended && !cr:
 			return dst, s.malformed(at+len(text), "an LF without CR")
 		}
-		if s.column == 0 && len(text) > 0 && text[0] == '.' {
+		if s.column == 0 && !s.plain && len(text) > 0 && text[0] == '.' {
 			dst = append(dst, '.')
 		}
 		if s.column += len(text); s.column > maxTextLine {

@@ -26,7 +26,10 @@ const (
 	numEvents
 )
 
-// fate is what becomes of the connection.
+// refusal reports a reply that says no and leaves the connection as it is.
+func (ev event) refusal() bool { return ev == temporary || ev == permanent }
+
+// fate is what becomes of the connection, the best first.
 type fate uint8
 
 const (

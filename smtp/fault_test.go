@@ -316,7 +316,7 @@ func TestContextAfterTheEnd(t *testing.T) {
 // command.
 func TestContextBetweenCommands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := &testsmtp.Server{On: func(e testsmtp.Event) *testsmtp.Fault {
+		srv := &testsmtp.Server{Extensions: pipelined, On: func(e testsmtp.Event) *testsmtp.Fault {
 			if e.Phase == testsmtp.RCPT {
 				return &testsmtp.Fault{Silent: true}
 			}

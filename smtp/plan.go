@@ -1,7 +1,9 @@
 package smtp
 
 import (
+	"context"
 	"errors"
+	"io"
 
 	"github.com/qdmail/qdmail/delivery"
 )
@@ -15,6 +17,8 @@ type plan struct {
 	from  string       // the reverse-path without its brackets
 	dsn   string       // what MAIL carries if the server knows DSN
 	rcpts []*recipient // to be sent to, in the order of the envelope
+	chunk []byte       // the message, once it was read to go by BDAT
+	bare  bool         // MAIL goes without what can be left out; see transaction.trim
 }
 
 // recipient is one mailbox and all entries of the envelope that mean it.
@@ -76,10 +80,22 @@ func (p *plan) checkMessage() error {
 		}
 		p.from = from.addr
 	}
+	if err := checkExtensions(p.env); err != nil {
+		return err
+	}
 	var err error
 	p.dsn, err = dsnOfMail(p.env.DSN)
 	return err
 }
+
+// read returns the whole message, checked. The end of ctx ends the reading.
+func (p *plan) read(ctx context.Context, body io.ReadCloser) ([]byte, error) {
+	defer context.AfterFunc(ctx, func() { body.Close() })()
+	return readChunk(body, p.size, p.eightBit(), nil)
+}
+
+// eightBit reports whether the message may have octets above 127.
+func (p *plan) eightBit() bool { return p.env.EightBit || p.env.SMTPUTF8 }
 
 func (p *plan) path(addr string) (path, error) {
 	a, err := parsePath(addr)
@@ -91,7 +107,10 @@ func (p *plan) path(addr string) (path, error) {
 
 // needsESMTP reports whether the message can't go to a server that knows no
 // extensions.
-func (p *plan) needsESMTP() bool { return p.env.SMTPUTF8 || p.env.EightBit }
+func (p *plan) needsESMTP() bool {
+	env := p.env
+	return p.eightBit() || env.RequireTLS || env.DeliverBy.Return || env.Hold != (delivery.Hold{})
+}
 
 func prepareError(rcpt string, err error) *delivery.Error {
 	return &delivery.Error{Op: "smtp", Phase: delivery.PhasePrepare, Recipient: rcpt, Err: err}

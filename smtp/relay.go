@@ -3,10 +3,8 @@ package smtp
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net"
-	"time"
 
 	"github.com/qdmail/qdmail/delivery"
 )
@@ -52,6 +50,8 @@ type Relay struct {
 	// made counts as loopback only if the host of Addr says so as well.
 	// Default: that of a net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Pool bounds the connections that are kept and shared. Default: see Pool.
+	Pool Pool
 	// RequireDSN rejects recipients for whom the envelope asks for delivery
 	// status notifications if the server doesn't offer DSN. Otherwise their mail
 	// is sent without, and RecipientResult.Dropped says "DSN". Default: false.
@@ -59,6 +59,8 @@ type Relay struct {
 	// InsecureAuth lets the credentials go over a connection without TLS that
 	// isn't loopback, if TLS lets such a connection be. Default: false.
 	InsecureAuth bool
+
+	state relayState
 }
 
 var _ delivery.Transport = (*Relay)(nil)
@@ -73,35 +75,6 @@ func (r *Relay) GoString() string { return r.String() }
 // LogValue is String, for log/slog.
 func (r *Relay) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
-// Send delivers the message to the server; see delivery.Transport for the
-// contract.
-func (r *Relay) Send(ctx context.Context, env *delivery.Envelope, body delivery.Body) (*delivery.Result, error) {
-	if env == nil {
-		env = new(delivery.Envelope)
-	}
-	res := delivery.NewResult(env)
-	cfg, err := r.config()
-	if err != nil {
-		for i := range res.Recipients {
-			res.Recipients[i].Err = prepareError("", err)
-		}
-		return res, res.Err()
-	}
-	p := newPlan(env, body, res)
-	cfg.NoHELO = p.needsESMTP()
-	if len(p.rcpts) == 0 {
-		return res, res.Err()
-	}
-	c, f := r.connect(ctx, cfg)
-	if f != nil {
-		settle(res, f, p.rcpts...)
-		return res, res.Err()
-	}
-	defer c.finish(ctx)
-	c.deliver(ctx, p, res)
-	return res, res.Err()
-}
-
 // Check reports what is wrong with the fields: an address, a mode or a mechanism
 // that there isn't, credentials that can't be sent. Send makes the same check.
 func (r *Relay) Check() error {
@@ -110,10 +83,6 @@ func (r *Relay) Check() error {
 	}
 	return nil
 }
-
-// Close is there for delivery.Transport's sake: between two calls of Send, a
-// Relay holds no connection.
-func (r *Relay) Close() error { return nil }
 
 // config checks the fields and makes the configuration of a conversation.
 func (r *Relay) config() (Config, error) {
@@ -141,68 +110,4 @@ func (r *Relay) config() (Config, error) {
 	}
 	cfg.Addr = net.JoinHostPort(host, port)
 	return cfg.prepare()
-}
-
-// connect makes a connection and begins the conversation. Where TLS is a mere
-// opportunity and there are no credentials to protect, a server whose TLS is
-// broken is tried again without (RFC 7435).
-func (r *Relay) connect(ctx context.Context, cfg Config) (*Client, *failure) {
-	c, f := r.connectOnce(ctx, cfg)
-	if f != nil && f.tryClear {
-		cfg.TLS = InsecureTLSNone
-		return r.connectOnce(ctx, cfg)
-	}
-	return c, f
-}
-
-func (r *Relay) connectOnce(ctx context.Context, cfg Config) (*Client, *failure) {
-	conn, err := r.dial(ctx, cfg)
-	if err != nil {
-		return nil, dialFailure(ctx, cfg.Addr, err)
-	}
-	return newClient(ctx, conn, cfg, isLoopback(cfg.host, conn, r.Dial == nil))
-}
-
-func (r *Relay) dial(ctx context.Context, cfg Config) (net.Conn, error) {
-	dial := r.Dial
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
-	ctx, cancel := context.WithTimeout(ctx, cfg.Timeouts.Dial)
-	defer cancel()
-	conn, err := dial(ctx, "tcp", cfg.Addr)
-	if err == nil && conn == nil {
-		err = errors.New("there is no connection")
-	}
-	return conn, err
-}
-
-// dialFailure judges an error of dialling. ctx is the caller's context, without
-// the timeout for dialling.
-func dialFailure(ctx context.Context, addr string, err error) *failure {
-	phase := delivery.PhaseDial
-	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		phase = delivery.PhaseResolve
-	}
-	end, ok := ctx.Deadline()
-	switch {
-	case ctx.Err() != nil:
-		err = contextError(ctx)
-	case ok && !time.Now().Before(end): // the dialler's timer was faster than the context's
-		err = context.DeadlineExceeded
-	default:
-		err = detach(err)
-	}
-	return &failure{
-		verdict: decide(phase, eventOf(nil, err, noReply)),
-		err:     &delivery.Error{Op: "smtp", Phase: phase, Host: addr, Err: err},
-	}
-}
-
-// finish ends a conversation whose results are known.
-func (c *Client) finish(ctx context.Context) {
-	if !c.ended {
-		defer c.wire.bind(ctx)()
-		c.hangUp()
-	}
 }

@@ -36,6 +36,13 @@ const opening = `
 	S: 250 mx.test
 `
 
+// What servers offer: nothing that saves turns, PIPELINING, and CHUNKING with it.
+var (
+	oneByOne  = []string{"SIZE 10485760", "8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"}
+	pipelined = append(oneByOne[:len(oneByOne):len(oneByOne)], "PIPELINING")
+	inChunks  = append(pipelined[:len(pipelined):len(pipelined)], "CHUNKING")
+)
+
 // from is the envelope from a@x.test to these.
 func from(addrs ...string) *delivery.Envelope {
 	env := &delivery.Envelope{From: "a@x.test"}
@@ -46,14 +53,16 @@ func from(addrs ...string) *delivery.Envelope {
 }
 
 // local is a Relay on the loopback interface, as far as it can tell, whose
-// connections are made by dial.
+// connections are made by dial, one for each message.
 func local(dial func(context.Context, string, string) (net.Conn, error)) *smtp.Relay {
-	return &smtp.Relay{Addr: "localhost:25", LocalName: "client.test", Dial: dial}
+	return &smtp.Relay{Addr: "localhost:25", LocalName: "client.test", Dial: dial, Pool: smtp.Pool{IdleTimeout: -1}}
 }
 
 // remote is a Relay elsewhere.
 func remote(dial func(context.Context, string, string) (net.Conn, error)) *smtp.Relay {
-	return &smtp.Relay{Addr: "mx.test", LocalName: "client.test", Dial: dial}
+	r := local(dial)
+	r.Addr = "mx.test"
+	return r
 }
 
 // outcomes are the outcomes of a result in a row, such as "accepted, rejected".

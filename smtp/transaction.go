@@ -2,18 +2,17 @@ package smtp
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net"
-	"strconv"
+	"slices"
 
 	"github.com/qdmail/qdmail/delivery"
 )
 
-// Send carries one message: MAIL, RCPT for each recipient, DATA. The Result and
-// the error are those of [delivery.Transport]; the conversation can go on
-// afterwards if Usable says so.
+// Send carries one message: MAIL, RCPT for each recipient, and DATA or BDAT, in
+// as few turns as the server's extensions allow. The Result and the error are
+// those of [delivery.Transport]; the conversation can go on afterwards if Usable
+// says so.
 func (c *Client) Send(ctx context.Context, env *delivery.Envelope, body delivery.Body) (*delivery.Result, error) {
 	if env == nil {
 		env = new(delivery.Envelope)
@@ -25,319 +24,148 @@ func (c *Client) Send(ctx context.Context, env *delivery.Envelope, body delivery
 	return res, res.Err()
 }
 
-// deliver carries out the plan, in as many transactions as the server's limit of
-// recipients makes necessary.
+// deliver carries out the plan, in as many transactions as the server's limits
+// make necessary.
 func (c *Client) deliver(ctx context.Context, p *plan, res *delivery.Result) {
 	defer c.wire.bind(ctx)()
 	for todo := p.rcpts; len(todo) > 0; {
-		t := &transaction{c: c, p: p, res: res, open: todo}
-		t.run()
-		todo = t.again
+		t := newTransaction(c, p, res, todo)
+		t.carry()
+		todo = t.left()
 	}
 }
 
-// transaction is one pass through MAIL, RCPT and DATA. For each command there is
-// a function that queues it and one that takes its reply.
+// transaction is one pass through MAIL, RCPT and DATA or BDAT. First its
+// commands are written, in one group where the server allows (ask.go), then
+// their replies are judged (judge.go), then comes the message (content.go).
 type transaction struct {
 	c   *Client
 	p   *plan
 	res *delivery.Result
 
-	open   []*recipient // neither decided nor accepted yet
-	taken  []*recipient // accepted by the reply to RCPT
-	again  []*recipient // for another transaction: this one is full
-	useDSN bool
+	open  []*recipient // neither decided nor accepted yet
+	taken []*recipient // accepted by the reply to RCPT
+	again []*recipient // refused only because this transaction is full
+	rest  []*recipient // beyond the server's limits, not tried yet
+
+	body    io.ReadCloser // the message, if it goes by DATA
+	chunk   []byte        // the message, if it goes by BDAT
+	grouped bool          // the chunk goes along with the commands
+	second  bool          // it goes out behind another message
+	owed    []step        // commands whose replies are to be read
+	told    []string      // commands that another transaction wrote for this one; hooks haven't seen them
+
+	// behind, if set, may queue the commands of other messages. It is called
+	// when they can go out in the same write as the end of this one.
+	behind func()
+	// spare says that there is another connection to be tried if this one turns
+	// out to be dead.
+	spare bool
+
+	broken  error        // of writing the commands; replies may be there nevertheless
+	heard   bool         // the server has said something other than farewell
+	refused *failure     // by the reply to MAIL
+	odd     []*recipient // accepted in spite of that
+	last    *failure     // what ended the transaction
+	ended   bool         // the last octet of the message may be out
+	done    bool         // the server has accepted the message
+	stale   bool         // nothing came of it: the connection was dead
+	trimmed bool         // nothing came of it: the server knows too few parameters
 }
 
-// run carries the transaction out. Afterwards every recipient is decided, and
-// again holds those who can be tried once more on this connection.
-func (t *transaction) run() {
-	if !t.toEnd() {
-		t.again = nil
+// step is a command that waits for its reply.
+type step struct {
+	phase delivery.Phase
+	rcpt  *recipient // of RCPT
+}
+
+// newTransaction makes a transaction for as many of todo as the server takes at
+// a time.
+func newTransaction(c *Client, p *plan, res *delivery.Result, todo []*recipient) *transaction {
+	t := &transaction{c: c, p: p, res: res}
+	t.open, t.rest = c.limits.share(todo)
+	return t
+}
+
+// carry carries the transaction out. Afterwards each of its recipients is
+// decided, or among those that left returns.
+func (t *transaction) carry() {
+	defer t.close()
+	if t.ask() && t.judgeAll() && !t.done {
+		t.send()
 	}
 }
 
-// toEnd reports whether the server accepted the message and goes on.
-func (t *transaction) toEnd() bool {
-	if !t.begin() || !t.mail() || !t.rcpts() {
-		return false
+func (t *transaction) close() {
+	if t.body != nil {
+		t.body.Close()
+		t.body = nil
 	}
-	body, ok := t.data()
-	if !ok {
-		return false
-	}
-	defer body.Close()
-	return t.body(body) && t.end()
 }
 
-// begin sees to it that the server can take this message on this connection.
-func (t *transaction) begin() bool {
-	c := t.c
-	if c.ended {
-		return t.stop(c.fail(delivery.PhaseMAIL, lost, nil, net.ErrClosed))
+// left returns the recipients for whom another transaction is to be made.
+func (t *transaction) left() []*recipient {
+	if t.stale || t.trimmed {
+		return slices.Concat(t.open, t.taken, t.rest)
 	}
-	if c.stale {
-		r, err := c.ask("RSET", c.cfg.Timeouts.Reset)
-		if ev := eventOf(r, err, 2); ev != agreed {
-			return t.stop(c.fail(delivery.PhaseRSET, ev, r, err))
+	if !t.done || t.c.ended {
+		t.again = nil // what was said of them stands
+	}
+	if t.c.ended && len(t.rest) > 0 {
+		f := t.last
+		if f == nil || f.outcome != delivery.NotSent {
+			f = t.c.fail(delivery.PhaseMAIL, lost, nil, net.ErrClosed)
 		}
-		c.stale = false
+		settle(t.res, f, t.rest...)
+		t.rest = nil
 	}
-	return t.capable()
-}
-
-// capable compares what the message demands with what the server offers.
-func (t *transaction) capable() bool {
-	c, env := t.c, t.p.env
-	var lacks error
-	switch limit := sizeLimit(c.ext["SIZE"]); {
-	case env.SMTPUTF8 && !c.offers("SMTPUTF8"):
-		lacks = delivery.ErrSMTPUTF8Required
-	case env.EightBit && !c.offers("8BITMIME"):
-		lacks = delivery.Err8BITMIMERequired
-	case limit > 0 && t.p.size > limit:
-		lacks = fmt.Errorf("%w: %d octets, limit %d", delivery.ErrTooLarge, t.p.size, limit)
-	}
-	if lacks != nil {
-		return t.stop(c.fail(delivery.PhaseMAIL, incapable, nil, lacks))
-	}
-	if t.useDSN = c.offers("DSN"); t.useDSN {
-		return true
-	}
-	open := t.open
-	t.open = nil
-	for _, r := range open {
-		switch {
-		case r.asksDSN && c.cfg.RequireDSN:
-			settle(t.res, c.fail(delivery.PhaseRCPT, incapable, nil, delivery.ErrDSNRequired), r)
-			continue
-		case r.asksDSN:
-			for _, i := range r.indexes {
-				t.res.Recipients[i].Dropped = []string{"DSN"}
-			}
-		}
-		t.open = append(t.open, r)
-	}
-	return len(t.open) > 0
-}
-
-// sizeLimit reads the parameter of SIZE (RFC 1870 section 4); zero is no limit.
-func sizeLimit(params string) int64 {
-	n, err := strconv.ParseInt(params, 10, 64)
-	if err != nil || n < 0 {
-		return 0
-	}
-	return n
-}
-
-func (c *Client) offers(extension string) bool {
-	_, ok := c.ext[extension]
-	return ok
-}
-
-// mail says who the message is from.
-func (t *transaction) mail() bool {
-	r, err := t.c.ask(t.mailCommand(), t.c.cfg.Timeouts.Mail)
-	return t.onReply(delivery.PhaseMAIL, r, err, 2)
-}
-
-func (t *transaction) mailCommand() string {
-	c, env := t.c, t.p.env
-	line := "MAIL FROM:<" + t.p.from + ">"
-	if c.offers("SIZE") {
-		line += " SIZE=" + strconv.FormatInt(t.p.size, 10)
-	}
-	if env.EightBit {
-		line += " BODY=8BITMIME"
-	}
-	if env.SMTPUTF8 {
-		line += " SMTPUTF8"
-	}
-	if t.useDSN {
-		line += t.p.dsn
-	}
-	return line
-}
-
-// rcpts names the recipients. One that is refused doesn't stop the others; it
-// reports whether any was accepted.
-func (t *transaction) rcpts() bool {
-	for len(t.open) > 0 {
-		r := t.open[0]
-		reply, err := t.c.ask(t.rcptCommand(r), t.c.cfg.Timeouts.Rcpt)
-		if !t.onRcpt(r, reply, err) {
-			return false
-		}
-	}
-	if len(t.taken) == 0 {
-		t.c.meet(reset)
-	}
-	return len(t.taken) > 0
-}
-
-func (t *transaction) rcptCommand(r *recipient) string {
-	line := "RCPT TO:<" + r.path + ">"
-	if t.useDSN {
-		line += r.dsn
-	}
-	return line
-}
-
-// onRcpt takes the reply to RCPT for the first open recipient.
-func (t *transaction) onRcpt(r *recipient, reply *reply, err error) bool {
-	ev := eventOf(reply, err, 2)
-	if ev == agreed {
-		t.open, t.taken = t.open[1:], append(t.taken, r)
-		return true
-	}
-	f := t.c.fail(delivery.PhaseRCPT, ev, reply, err)
-	if !f.one {
-		return t.stop(f)
-	}
-	if tooMany(reply) && len(t.taken) > 0 {
-		t.again = append(t.again, r)
-	}
-	t.open = t.open[1:]
-	settle(t.res, f, r)
-	return true
-}
-
-// onReply takes the reply to a command that concerns all open recipients.
-func (t *transaction) onReply(phase delivery.Phase, r *reply, err error, want int) bool {
-	if ev := eventOf(r, err, want); ev != agreed {
-		return t.stop(t.c.fail(phase, ev, r, err))
-	}
-	return true
-}
-
-// data opens the message and asks the server whether it may come.
-func (t *transaction) data() (io.ReadCloser, bool) {
-	body, err := t.p.body.Open()
-	if err == nil && body == nil {
-		err = errors.New("there is no reader")
-	}
-	if err != nil {
-		return nil, t.stop(t.c.fail(delivery.PhaseDATA, local, nil, unreadable(err)))
-	}
-	r, err := t.c.ask("DATA", t.c.cfg.Timeouts.DataInit)
-	if !t.onReply(delivery.PhaseDATA, r, err, 354) {
-		body.Close()
-		return nil, false
-	}
-	return body, true
-}
-
-// body writes the message up to, and without, the end of data. Then it asks
-// those who want to be asked at the last moment at which nothing is committed.
-func (t *transaction) body(body io.Reader) bool {
-	c := t.c
-	write := func(p []byte) error { return c.wire.write(p, c.cfg.Timeouts.DataBlock) }
-	ctx := c.wire.bound.ctx
-	if closer, ok := body.(io.Closer); ok { // a reader that blocks is woken by the end of the context
-		defer context.AfterFunc(ctx, func() { closer.Close() })()
-	}
-	err := sendBody(body, t.p.size, t.p.env.EightBit || t.p.env.SMTPUTF8, write)
-	if broken, ok := errors.AsType[*writeError](err); ok {
-		return t.stop(t.earlyVerdict(broken.err))
-	}
-	if err != nil && ctx.Err() != nil {
-		return t.stop(c.fail(delivery.PhaseBody, cancelled, nil, contextError(ctx)))
-	}
-	if err != nil {
-		return t.stop(c.fail(delivery.PhaseBody, local, nil, err))
-	}
-	if hook := c.wire.bound.hooks.BeforeEnd; hook != nil {
-		if err := hook(c.wire.bound.ctx, t.indexes()); err != nil {
-			f := c.fail(delivery.PhaseBody, local, nil, err)
-			f.err.Phase = delivery.PhasePrepare // a veto of ours, no failure of the path
-			return t.stop(f)
-		}
-	}
-	if early, err := c.wire.look(); err != nil {
-		return t.stop(c.fail(delivery.PhaseBody, eventOf(nil, err, noReply), nil, err))
-	} else if early {
-		return t.stop(t.earlyVerdict(nil))
-	}
-	return true
-}
-
-// earlyVerdict judges a message whose end of data won't be sent, because writing
-// failed with cause, or because the server has spoken already. A refusal that it
-// may have sent is worth more than the bare fact; anything else isn't a verdict,
-// a positive reply least of all.
-func (t *transaction) earlyVerdict(cause error) *failure {
-	c := t.c
-	var ev event
-	if cause != nil {
-		if ev = eventOf(nil, cause, noReply); ev == cancelled {
-			return c.fail(delivery.PhaseBody, ev, nil, cause)
-		}
-	}
-	r, err := c.wire.read(earlyReply)
-	switch early := eventOf(r, err, noReply); {
-	case early == temporary || early == closing || early == permanent || early == cancelled:
-		return c.fail(delivery.PhaseBody, early, r, err)
-	case cause != nil:
-		return c.fail(delivery.PhaseBody, ev, nil, cause)
-	default:
-		return c.fail(delivery.PhaseBody, early, r, err)
-	}
-}
-
-// end sends the end of data and waits for the verdict. From its first octet on,
-// only the server knows what became of the message.
-func (t *transaction) end() bool {
-	c, d := t.c, t.c.cfg.Timeouts.DataEnd
-	if err := c.wire.arm(d); err != nil {
-		return t.stop(c.fail(delivery.PhaseBody, eventOf(nil, err, noReply), nil, err))
-	}
-	err := c.wire.writeArmed([]byte(".\r\n"), d)
-	var r *reply
-	if err == nil {
-		r, err = c.wire.read(d)
-	}
-	broken := err != nil
-	r, err = finalReply(r, err)
-	ev := eventOf(r, err, 2)
-	if ev != agreed {
-		f := c.fail(delivery.PhaseEnd, ev, r, err)
-		if broken {
-			f.fate = abort
-		}
-		return t.stop(f)
-	}
-	v := decide(delivery.PhaseEnd, ev)
-	if broken {
-		v.fate = abort
-	}
-	told := r.Reply
-	for _, rcpt := range t.taken {
-		for _, i := range rcpt.indexes {
-			entry := &t.res.Recipients[i]
-			entry.Outcome, entry.Reply, entry.Host, entry.Err = v.outcome, &told, c.cfg.Addr, nil
-		}
-	}
-	c.meet(v.fate)
-	return v.fate != abort
-}
-
-// indexes are the entries of the envelope that this transaction is for.
-func (t *transaction) indexes() []int {
-	var all []int
-	for _, r := range t.taken {
-		all = append(all, r.indexes...)
-	}
-	return all
+	return append(t.again, t.rest...)
 }
 
 // stop ends the transaction for all who aren't decided, and lets the connection
 // have its fate. It returns false.
 func (t *transaction) stop(f *failure) bool {
-	settle(t.res, f, t.open...)
-	settle(t.res, f, t.taken...)
-	t.open, t.taken = nil, nil
+	t.last = f
+	if t.spare && !t.heard && !t.ended && (f.event == lost || f.event == closing) {
+		t.stale = true
+		t.c.meet(abort)
+		return false
+	}
 	t.c.meet(f.fate)
+	verdict := f
+	if t.refused != nil { // what was said of the message counts, whatever happened then
+		verdict = t.refused
+	}
+	if t.trimmed = verdict == t.refused && !t.c.ended && t.trim(verdict); t.trimmed {
+		return false
+	}
+	settle(t.res, verdict, t.open...)
+	settle(t.res, verdict, t.taken...)
+	t.open, t.taken = nil, nil
 	return false
+}
+
+// accept enters the reply that took the message.
+func (t *transaction) accept(r *reply) {
+	v := decide(delivery.PhaseEnd, agreed)
+	told := r.Reply
+	for _, rcpt := range t.taken {
+		for _, i := range rcpt.indexes {
+			entry := &t.res.Recipients[i]
+			entry.Outcome, entry.Reply, entry.Host, entry.Err = v.outcome, &told, t.c.cfg.Addr, nil
+		}
+	}
+	t.done = true
+	t.c.meet(v.fate)
+}
+
+// indexes are the entries of the envelope that some recipients stand for.
+func indexes(rcpts []*recipient) []int {
+	var all []int
+	for _, r := range rcpts {
+		all = append(all, r.indexes...)
+	}
+	return all
 }
 
 // settle enters a failure for recipients. A refusal from an earlier transaction

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,12 +22,16 @@ import (
 // Errors are those of the context, delivery.ErrProtocol, os.ErrDeadlineExceeded
 // when a step took too long, and anything else for a connection that failed.
 type wire struct {
-	conn net.Conn // what is read and written, a *tls.Conn after the handshake
-	raw  net.Conn // the connection beneath; deadlines are set there
-	br   *bufio.Reader
-	out  []byte   // queued, not flushed yet
-	told []string // the queued lines as hooks may see them
-	hide []string // credentials that this connection has carried
+	conn   net.Conn // what is read and written, a *tls.Conn after the handshake
+	raw    net.Conn // the connection beneath; deadlines are set there
+	br     *bufio.Reader
+	out    []byte   // queued, not flushed yet
+	told   []string // the queued lines as hooks may see them
+	queued int      // command lines in out
+	hide   []string // credentials that this connection has carried
+
+	writing chan error // a large group that is being written while replies are read; nil otherwise
+	last    time.Time  // when the last reply had been read
 
 	mu    sync.Mutex
 	bound *binding // changes and deadlines are set under mu
@@ -138,23 +143,84 @@ func detach(err error) error {
 func (w *wire) queue(line, shown string) {
 	w.out = append(append(w.out, line...), "\r\n"...)
 	w.told = append(w.told, shown)
+	w.queued++
 }
 
-// flush writes what is queued.
+// add puts octets that are no command line into the queue.
+func (w *wire) add(p []byte) { w.out = append(w.out, p...) }
+
+// mark is a place in the queue.
+type mark struct{ out, told, queued int }
+
+func (w *wire) mark() mark { return mark{len(w.out), len(w.told), w.queued} }
+
+// backTo takes out of the queue what came after m.
+func (w *wire) backTo(m mark) {
+	w.out, w.told, w.queued = w.out[:m.out], w.told[:m.told], m.queued
+}
+
+// What is written in one piece before any reply to it is read. Up to here,
+// either what we write or what the server has to say fits into the buffers
+// between us, so that both sides can't wait for each other (RFC 2920 section
+// 3.1). A larger group is written beside the reading.
+const (
+	inlineOctets   = 4 << 10
+	inlineCommands = 8
+)
+
+// flush writes what is queued. An error of a write that goes on beside is found
+// by join, or by the read that waits in vain.
 func (w *wire) flush(d time.Duration) error {
-	err := w.write(w.out, d)
-	w.out = w.out[:0]
+	p, commands := w.out, w.queued
 	told := w.told
-	w.told = w.told[:0]
-	if err != nil {
+	w.out, w.told, w.queued = w.out[:0], w.told[:0], 0
+	if len(p) > inlineOctets && commands > inlineCommands {
+		if err := w.arm(d); err != nil {
+			return err
+		}
+		w.out = nil
+		w.writing = make(chan error, 1)
+		go func() {
+			_, err := w.conn.Write(p)
+			w.writing <- err
+		}()
+	} else if err := w.write(p, d); err != nil {
 		return err
 	}
+	w.tell(told)
+	return nil
+}
+
+// join waits for a write that goes on beside, after all replies to it were read.
+func (w *wire) join(d time.Duration) error {
+	if w.writing == nil {
+		return nil
+	}
+	err := w.arm(d) // the end of the context interrupts the write as well
+	if err == nil {
+		if err = <-w.writing; err != nil {
+			err = w.explain(err, d)
+		}
+		w.writing = nil
+	}
+	return err
+}
+
+// takeTold takes the lines that were queued since m: they are for hooks other
+// than those that are bound.
+func (w *wire) takeTold(m mark) []string {
+	told := slices.Clone(w.told[m.told:])
+	w.told = w.told[:m.told]
+	return told
+}
+
+// tell lets the hooks see command lines.
+func (w *wire) tell(told []string) {
 	if f := w.bound.hooks.Command; f != nil {
 		for _, line := range told {
 			f(w.bound.ctx, line)
 		}
 	}
-	return nil
 }
 
 // write writes p as it is.
@@ -183,12 +249,16 @@ func (w *wire) read(d time.Duration) (*reply, error) {
 	if err != nil {
 		return r, w.explain(err, d)
 	}
+	w.last = time.Now()
 	if f := w.bound.hooks.Reply; f != nil {
 		told := r.Reply
 		f(w.bound.ctx, &told)
 	}
 	return r, nil
 }
+
+// fresh reports whether the server has shown that it is there a moment ago.
+func (w *wire) fresh() bool { return time.Since(w.last) < freshness }
 
 // early reports whether the server has sent something that nobody asked for and
 // that has been taken off the connection already, by us or by TLS.
@@ -240,4 +310,11 @@ func (w *wire) look() (early bool, err error) {
 }
 
 // close ends the connection without another word on it.
-func (w *wire) close() error { return w.raw.Close() }
+func (w *wire) close() error {
+	err := w.raw.Close()
+	if w.writing != nil {
+		<-w.writing
+		w.writing = nil
+	}
+	return err
+}

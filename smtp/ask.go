@@ -1,0 +1,184 @@
+package smtp
+
+import (
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/qdmail/qdmail/delivery"
+)
+
+// freshness is how long after its last reply a connection counts as alive. Only
+// then a message goes along with its commands: once its last octet may be out,
+// a connection that turns out to be dead leaves its outcome Unknown.
+const freshness = 2 * time.Second
+
+// ask writes the commands of the transaction, the message with them where that
+// is possible. Afterwards owed says which replies are to come.
+func (t *transaction) ask() bool {
+	c := t.c
+	if t.owed != nil { // another transaction has done it
+		return t.takeOver()
+	}
+	if c.ended {
+		return t.stop(c.fail(delivery.PhaseMAIL, lost, nil, net.ErrClosed))
+	}
+	if !t.capable() || !t.fetch() {
+		return false
+	}
+	if !c.offers("PIPELINING") {
+		return t.askOneByOne()
+	}
+	if t.grouped {
+		if !t.ready(t.open) {
+			return false
+		}
+		if early, err := c.wire.look(); err != nil {
+			return t.stop(c.fail(delivery.PhaseMAIL, eventOf(nil, err, noReply), nil, err))
+		} else if early {
+			return t.unasked()
+		}
+	} else if c.wire.early() {
+		return t.unasked()
+	}
+	if err := t.queue(); err != nil {
+		return t.stop(c.fail(delivery.PhaseMAIL, local, nil, err))
+	}
+	return t.flush()
+}
+
+// queue puts the commands into the queue of the wire, all or none.
+func (t *transaction) queue() error {
+	c, mark := t.c, t.c.wire.mark()
+	var err error
+	put := func(line string, s step) {
+		if err == nil {
+			err = c.wire.send(line)
+			t.owed = append(t.owed, s)
+		}
+	}
+	t.owed = make([]step, 0, len(t.open)+4)
+	// Nobody knows yet what becomes of a chunk before this one, and one that is
+	// refused leaves its transaction open (RFC 3030 section 2).
+	if c.stale || t.grouped && t.second {
+		put("RSET", step{phase: delivery.PhaseRSET})
+	}
+	put(t.mailCommand(), step{phase: delivery.PhaseMAIL})
+	for _, r := range t.open {
+		put(t.rcptCommand(r), step{phase: delivery.PhaseRCPT, rcpt: r})
+	}
+	switch {
+	case t.grouped:
+		put(t.bdatCommand(), step{phase: delivery.PhaseEnd})
+		c.wire.add(t.chunk)
+	case t.chunk == nil:
+		put("DATA", step{phase: delivery.PhaseDATA})
+	}
+	if err != nil {
+		c.wire.backTo(mark)
+		t.owed = nil
+		return err
+	}
+	t.ended = t.grouped
+	c.stale = false
+	return nil
+}
+
+// flush writes what is queued, with what may come behind it.
+func (t *transaction) flush() bool {
+	if t.ended && t.behind != nil {
+		t.behind()
+	}
+	if err := t.c.wire.flush(t.c.cfg.Timeouts.Mail); err != nil {
+		t.broken = err
+	}
+	return true
+}
+
+// takeOver goes on with commands that were written behind another message.
+func (t *transaction) takeOver() bool {
+	w := t.c.wire
+	w.tell(t.told)
+	t.told = nil
+	if t.ended && t.behind != nil {
+		if t.behind(); len(w.out) > 0 {
+			return t.flush()
+		}
+	}
+	return true
+}
+
+// unasked judges what the server has said before it was asked anything: that it
+// gives up, or nonsense.
+func (t *transaction) unasked() bool {
+	r, err := t.c.wire.read(t.c.cfg.Timeouts.Mail)
+	if err == nil && r.Code != 421 {
+		err = protocolError("a reply that nobody asked for: %v", &r.Reply)
+	}
+	return t.stop(t.c.fail(delivery.PhaseMAIL, eventOf(r, err, noReply), r, err))
+}
+
+// askOneByOne is for servers without PIPELINING: each command waits for the
+// reply to the one before.
+func (t *transaction) askOneByOne() bool {
+	c := t.c
+	one := func(line string, s step) bool {
+		r, err := c.ask(line, t.timeout(s))
+		return t.judge(s, r, err)
+	}
+	if c.stale {
+		if !one("RSET", step{phase: delivery.PhaseRSET}) {
+			return false
+		}
+		c.stale = false
+	}
+	if !one(t.mailCommand(), step{phase: delivery.PhaseMAIL}) {
+		return false
+	}
+	for len(t.open) > 0 {
+		r := t.open[0]
+		if !one(t.rcptCommand(r), step{phase: delivery.PhaseRCPT, rcpt: r}) {
+			return false
+		}
+	}
+	if len(t.taken) == 0 {
+		c.meet(reset)
+		return false
+	}
+	return one("DATA", step{phase: delivery.PhaseDATA})
+}
+
+func (t *transaction) mailCommand() string {
+	return "MAIL FROM:<" + t.p.from + ">" + t.mailParams()
+}
+
+func (t *transaction) rcptCommand(r *recipient) string {
+	line := "RCPT TO:<" + r.path + ">"
+	if t.usesDSN() {
+		line += r.dsn
+	}
+	return line
+}
+
+func (t *transaction) bdatCommand() string {
+	return "BDAT " + strconv.Itoa(len(t.chunk)) + " LAST"
+}
+
+// timeout is how long the reply to a step is waited for.
+func (t *transaction) timeout(s step) time.Duration {
+	d := &t.c.cfg.Timeouts
+	if t.broken != nil {
+		return earlyReply
+	}
+	switch s.phase {
+	case delivery.PhaseRSET:
+		return d.Reset
+	case delivery.PhaseRCPT:
+		return d.Rcpt
+	case delivery.PhaseDATA:
+		return d.DataInit
+	case delivery.PhaseEnd:
+		return d.DataEnd
+	}
+	return d.Mail
+}
