@@ -164,19 +164,19 @@ func checkExtensions(env *delivery.Envelope) error {
 	by, hold := env.DeliverBy, env.Hold
 	switch {
 	case by.Within%time.Second != 0 || by.Within > longest || by.Within < -longest:
-		return errors.New("DeliverBy.Within must be whole seconds of at most nine digits")
+		return errors.New("the time of DeliverBy must be whole seconds of at most nine digits")
 	case by.Return && by.Within <= 0:
-		return errors.New("DeliverBy.Return needs a time to come")
+		return errors.New("the return of DeliverBy needs a time to come")
 	case by.Trace && by.Within == 0:
-		return errors.New("DeliverBy.Trace needs a time")
+		return errors.New("the trace of DeliverBy needs a time")
 	case env.MTPriority < -9 || env.MTPriority > 9:
-		return errors.New("MTPriority must be from -9 to 9")
+		return errors.New("the MT-PRIORITY must be from -9 to 9")
 	case hold.For != 0 && !hold.Until.IsZero():
-		return errors.New("Hold has either For or Until")
+		return errors.New("a Hold has either For or Until")
 	case hold.For%time.Second != 0 || hold.For > longest || hold.For < 0:
-		return errors.New("Hold.For must be whole seconds of at most nine digits")
+		return errors.New("the time of a Hold must be whole seconds of at most nine digits")
 	case !hold.Until.IsZero() && (hold.Until.UTC().Year() > 9999 || hold.Until.UTC().Year() < 1):
-		return errors.New("Hold.Until must have a year of four digits")
+		return errors.New("the date of a Hold must have a year of four digits")
 	}
 	return nil
 }

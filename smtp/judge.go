@@ -105,12 +105,27 @@ func (t *transaction) onRcpt(rcpt *recipient, r *reply, err error) bool {
 	if !f.one {
 		return t.stop(f)
 	}
-	if tooMany(r) && len(t.taken) > 0 {
+	if t.respell(rcpt, r) {
+		t.spelled = append(t.spelled, rcpt)
+	} else if tooMany(r) && len(t.taken) > 0 {
 		t.again = append(t.again, rcpt)
 		t.c.limits.learn(r, len(t.taken))
 	}
 	t.open = t.open[1:]
 	settle(t.res, f, rcpt)
+	return true
+}
+
+// respell prepares another try for a recipient whose local part had to be quoted,
+// if the server refused it as wrong in syntax. QUIRK: Japanese carriers gave out
+// addresses such as a..b@docomo.ne.jp; RFC 5321 section 4.1.2 wants them quoted,
+// and some servers want them as they were given out.
+func (t *transaction) respell(rcpt *recipient, r *reply) bool {
+	syntax := r.Code == 501 || r.Code == 553 || r.Enhanced == delivery.EnhancedCode{5, 1, 3}
+	if !syntax || rcpt.raw == "" {
+		return false
+	}
+	rcpt.path, rcpt.raw = rcpt.raw, ""
 	return true
 }
 

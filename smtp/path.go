@@ -22,6 +22,7 @@ const (
 type path struct {
 	addr string // local part, quoted if need be, "@" and the domain in ASCII
 	key  string // equal for two addresses of the same mailbox
+	raw  string // addr without the quotes, if it needs them only for its dots
 	utf8 bool   // the local part isn't ASCII
 }
 
@@ -49,6 +50,9 @@ func parsePath(s string) (path, error) {
 		return path{}, fmt.Errorf("%w: %q", err, cut(s, 120))
 	}
 	p := path{addr: local + "@" + domain, key: raw + "@" + strings.ToLower(domain), utf8: !isPrintableASCII(local)}
+	if local != raw && isDotAtom("x"+strings.ReplaceAll(raw, ".", "")+"x", true) {
+		p.raw = raw + "@" + domain
+	}
 	if len(p.addr)+len("<>") > maxPath {
 		return path{}, fmt.Errorf("address of more than %d octets: %q", maxPath, cut(s, 120))
 	}

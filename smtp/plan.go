@@ -25,6 +25,7 @@ type plan struct {
 type recipient struct {
 	addr    string // as the envelope has it first
 	path    string // the forward-path without its brackets
+	raw     string // another spelling of it, not tried yet; see transaction.respell
 	dsn     string // what RCPT carries if the server knows DSN
 	asksDSN bool
 	indexes []int // into Envelope.Recipients
@@ -58,7 +59,7 @@ func newPlan(env *delivery.Envelope, body delivery.Body, res *delivery.Result) *
 			res.Recipients[i].Err = prepareError(r.Address, err)
 			continue
 		}
-		rcpt := &recipient{addr: r.Address, path: to.addr, dsn: dsn, asksDSN: dsn != "" || p.dsn != "", indexes: []int{i}}
+		rcpt := &recipient{addr: r.Address, path: to.addr, raw: to.raw, dsn: dsn, asksDSN: dsn != "" || p.dsn != "", indexes: []int{i}}
 		seen[to.key] = rcpt
 		p.rcpts = append(p.rcpts, rcpt)
 	}

@@ -213,3 +213,33 @@ func TestTooManyRecipients(t *testing.T) {
 		}
 	})
 }
+
+// A local part with dots where RFC 5321 has none goes quoted, and once as it is
+// if that is refused as wrong in syntax.
+func TestCarrierAddress(t *testing.T) {
+	const mail = "\nC: MAIL FROM:<a@x.test>\nS: 250 ok\n"
+	const quoted = "C: RCPT TO:<\"a..b.\"@docomo.ne.jp>\n"
+	const raw = "C: RCPT TO:<a..b.@docomo.ne.jp>\n"
+	const other = "C: RCPT TO:<c@y.test>\nS: 250 ok\n"
+	for _, tt := range []struct{ name, script, want string }{
+		{"taken", mail + quoted + "S: 250 ok\n" + other + helloData + "S: 250 ok", "accepted, accepted"},
+		{"501", mail + quoted + "S: 501 syntax\n" + other + helloData + "S: 250 ok" + mail + raw + "S: 250 ok\n" + helloData + "S: 250 ok", "accepted, accepted"},
+		{"5.1.3", mail + quoted + "S: 550 5.1.3 syntax\n" + other + helloData + "S: 250 ok" + mail + raw + "S: 250 ok\n" + helloData + "S: 250 ok", "accepted, accepted"},
+		{"553 twice", mail + quoted + "S: 553 syntax\n" + other + helloData + "S: 250 ok" + mail + raw + "S: 553 no", "rejected, accepted"},
+		{"550", mail + quoted + "S: 550 5.1.1 unknown\n" + other + helloData + "S: 250 ok", "rejected, accepted"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := plays(t, opening+tt.script+"\nC: QUIT")
+			if got := outcomes(converse(t, local(p.Dial), from("a..b.@docomo.ne.jp", "c@y.test"), hello)); got != tt.want {
+				t.Error(got)
+			}
+			p.done()
+		})
+	}
+	// It makes no difference who has quoted it.
+	p := plays(t, opening+mail+"C: RCPT TO:<\"a..b\"@docomo.ne.jp>\nS: 501 syntax\nC: RSET\nS: 250 ok"+mail+"C: RCPT TO:<a..b@docomo.ne.jp>\nS: 501 syntax\nC: QUIT")
+	if got := outcomes(converse(t, local(p.Dial), from(`"a..b"@docomo.ne.jp`), hello)); got != "rejected" {
+		t.Error(got)
+	}
+	p.done()
+}

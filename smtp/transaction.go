@@ -47,6 +47,8 @@ type transaction struct {
 	taken []*recipient // accepted by the reply to RCPT
 	again []*recipient // refused only because this transaction is full
 	rest  []*recipient // beyond the server's limits, not tried yet
+	// spelled are refused as wrong in syntax, and can be spelled differently.
+	spelled []*recipient
 
 	body    io.ReadCloser // the message, if it goes by DATA
 	chunk   []byte        // the message, if it goes by BDAT
@@ -119,7 +121,10 @@ func (t *transaction) left() []*recipient {
 		settle(t.res, f, t.rest...)
 		t.rest = nil
 	}
-	return append(t.again, t.rest...)
+	if t.c.ended {
+		t.spelled = nil // as again
+	}
+	return slices.Concat(t.again, t.spelled, t.rest)
 }
 
 // stop ends the transaction for all who aren't decided, and lets the connection
