@@ -88,10 +88,15 @@ func (t *transaction) send() {
 	}
 }
 
-// sendBody writes the message up to, and without, the end of data.
+// sendBody writes the message up to, and without, the end of data. One that is
+// as small as a chunk, and that nobody wants to be asked about, is only queued:
+// it goes out with its end, as by BDAT.
 func (t *transaction) sendBody() bool {
 	c := t.c
 	write := func(p []byte) error { return c.wire.write(p, c.cfg.Timeouts.DataBlock) }
+	if t.p.size <= maxChunk && c.wire.bound.hooks.BeforeEnd == nil {
+		write = func(p []byte) error { c.wire.add(p); return nil }
+	}
 	// A reader that blocks is woken by the end of the context.
 	body := t.body
 	stop := context.AfterFunc(c.wire.bound.ctx, func() { body.Close() })
@@ -202,6 +207,9 @@ func (t *transaction) commit() {
 	var r *reply
 	if err == nil {
 		r, err = c.wire.read(d)
+	} else if last, _ := c.wire.read(earlyReply); last != nil && (last.Code/100 == 4 || last.Code/100 == 5) {
+		r, err = last, nil // the server has said why it hung up
+		defer c.meet(abort)
 	}
 	t.onEnd(r, err)
 }

@@ -72,9 +72,6 @@ func TestUnaskedReplies(t *testing.T) {
 			S: 250 ok
 			C: DATA
 			S! "354 go ahead\r\n250 queued\r\n"
-			C: Subject: hello
-			C:
-			C: Hello.
 		`,
 	} {
 		p := plays(t, script)

@@ -157,8 +157,9 @@ func (p *pool) leave(j *job, err error) grant {
 }
 
 // put takes a link back after use, and gives it to who is next. ctx bounds what is
-// said on it if it isn't kept.
-func (p *pool) put(ctx context.Context, l *link) {
+// said on it if it isn't kept. It reports whether the server is waiting for who got
+// it.
+func (p *pool) put(ctx context.Context, l *link) (urgent bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(l.ahead) > 0 {
@@ -172,7 +173,7 @@ func (p *pool) put(ctx context.Context, l *link) {
 		case j.state == gone:
 		case !l.ended:
 			p.grant(j, grant{link: l, t: j.t})
-			return
+			return true
 		case j.t.ended:
 			p.grant(j, grant{t: j.t, dead: true})
 		default: // nothing of the message is out yet
@@ -192,6 +193,7 @@ func (p *pool) put(ctx context.Context, l *link) {
 		p.free = append(p.free, l)
 		l.idle = time.AfterFunc(p.cfg.IdleTimeout, func() { p.expire(l) })
 	}
+	return false
 }
 
 // keeps reports whether a link may serve another message.

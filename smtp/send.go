@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 
@@ -110,7 +111,9 @@ func (s *sending) once(ctx context.Context) *failure {
 	case len(s.todo) > 0 && !l.ended && len(l.ahead) == 0 && l.room(s.pool.cfg, 0) > 0:
 		s.link = l
 	default:
-		s.pool.put(ctx, l)
+		if s.pool.put(ctx, l) {
+			runtime.Gosched() // nobody waits for us
+		}
 	}
 	return nil
 }
