@@ -135,6 +135,16 @@ func (e *Error) policy() bool {
 		errors.Is(e.Err, ErrAuthFailed) || errors.Is(e.Err, ErrAuthUnavailable)
 }
 
+// refused is a refusal without a reply: a cause that says itself that trying
+// again is pointless.
+func (e *Error) refused() bool {
+	cause, ok := errors.AsType[interface {
+		error
+		Permanent() bool
+	}](e.Err)
+	return ok && cause.Permanent()
+}
+
 // capability are demands of the message that this server can't meet.
 func (e *Error) capability() bool {
 	return errors.Is(e.Err, ErrSMTPUTF8Required) || errors.Is(e.Err, Err8BITMIMERequired) ||
@@ -150,8 +160,12 @@ func (e *Error) capability() bool {
 // refused authentication, a cancelled context and faults on our side. A loss after the end of data is
 // temporary too, but trying again may deliver twice: look at the Outcome first.
 func (e *Error) Temporary() bool {
+	if e.refused() {
+		return false
+	}
 	if errors.Is(e.Err, ErrAuthFailed) || errors.Is(e.Err, ErrAuthUnavailable) {
-		return e.Reply.Temporary()
+		var cause interface{ Temporary() bool }
+		return e.Reply.Temporary() || errors.As(e.Err, &cause) && cause.Temporary()
 	}
 	if errors.Is(e.Err, ErrTLSRequired) || errors.Is(e.Err, ErrTLSFailed) {
 		return true // the server's administrator can mend it
@@ -177,7 +191,7 @@ func (e *Error) Temporary() bool {
 // for TLS and authentication demands that weren't met, and for faults on our
 // side.
 func (e *Error) PathFailure() bool {
-	if e.local() || e.policy() || e.capability() {
+	if e.local() || e.policy() || e.capability() || e.refused() {
 		return false
 	}
 	switch e.Phase {

@@ -1,94 +1,47 @@
 package smtp
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/emersion/go-sasl"
-
 	"github.com/qdmail/qdmail/delivery"
 )
 
-// mechanisms are the SASL mechanisms that can be used, the preferred first.
-var mechanisms = []struct {
-	name   string
-	client func(username, password string) sasl.Client
-}{
-	{sasl.Plain, func(u, p string) sasl.Client { return sasl.NewPlainClient("", u, p) }},
-	{sasl.Login, func(u, p string) sasl.Client { return &loginClient{answers: []string{u, p}} }},
-}
-
-// saslClient returns the client for a mechanism, or nil if it isn't known.
-func saslClient(mechanism, username, password string) sasl.Client {
-	for _, m := range mechanisms {
-		if strings.EqualFold(m.name, mechanism) {
-			return m.client(username, password)
-		}
-	}
-	return nil
-}
-
-// loginClient speaks LOGIN, which answers two questions, whatever they are. The
-// one of go-sasl knows a single wording, and sends the first answer unasked.
-type loginClient struct{ answers []string }
-
-func (l *loginClient) Start() (mechanism string, initial []byte, err error) {
-	return sasl.Login, nil, nil
-}
-
-func (l *loginClient) Next([]byte) ([]byte, error) {
-	if len(l.answers) == 0 {
-		return nil, sasl.ErrUnexpectedServerChallenge
-	}
-	answer := l.answers[0]
-	l.answers = l.answers[1:]
-	return []byte(answer), nil
-}
-
-// maxRefusals is how many mechanisms a server may refuse before the credentials
+// maxRefusals is how many times a server may refuse us before the credentials
 // count as wrong: trying on would lock accounts.
 const maxRefusals = 2
 
-// maxChallenges is how many questions a server may ask in one exchange.
-const maxChallenges = 16
-
 // authenticate logs in, if there is somebody to log in as (RFC 4954).
 func (c *Client) authenticate() *failure {
-	if c.cfg.Username == "" {
+	if !c.cfg.authenticates() {
 		return nil
 	}
 	if c.tls == nil && !c.loopback && !c.cfg.InsecureAuth {
 		return c.fail(delivery.PhaseAUTH, policy, nil,
 			fmt.Errorf("%w: the connection isn't encrypted", delivery.ErrAuthUnavailable))
 	}
-	usable := c.usableMechanisms()
-	if len(usable) == 0 {
-		return c.fail(delivery.PhaseAUTH, policy, nil,
-			fmt.Errorf("%w: the server offers %q", delivery.ErrAuthUnavailable, printable(c.ext["AUTH"])))
+	a := &attempt{
+		Client:  c,
+		login:   login{cfg: &c.cfg, secret: c.cfg.Password, binding: bindingOf(c.tls)},
+		offered: strings.Fields(strings.ToUpper(c.ext["AUTH"])),
 	}
-	c.wire.hide = append(c.wire.hide, c.cfg.secrets()...)
-	var refusal, inept *reply
-	for refusals := 0; len(usable) > 0 && refusals < maxRefusals && !invalid(refusal); usable = usable[1:] {
-		r, f := c.exchange(saslClient(usable[0], c.cfg.Username, c.cfg.Password))
-		switch {
-		case f != nil:
+	usable, err := a.usable()
+	if err != nil {
+		return c.fail(delivery.PhaseAUTH, policy, nil, err)
+	}
+	c.hide(c.cfg.secrets()...)
+	for len(usable) > 0 && a.refusals < maxRefusals && !invalid(a.refusal) {
+		if done, f := a.try(usable[0]); done || f != nil {
 			return f
-		case r.Code == 235:
-			return nil
-		case r.Code == 504 || r.Code == 534: // this mechanism is none for us; RFC 4954 section 6
-			inept = r
-		default:
-			refusal = r
-			refusals++
 		}
+		usable = usable[1:]
 	}
-	if refusal != nil {
-		return c.fail(delivery.PhaseAUTH, policy, refusal, delivery.ErrAuthFailed)
+	if a.refusal != nil {
+		return c.fail(delivery.PhaseAUTH, policy, a.refusal, delivery.ErrAuthFailed)
 	}
-	return c.fail(delivery.PhaseAUTH, policy, inept, delivery.ErrAuthUnavailable)
+	return c.fail(delivery.PhaseAUTH, policy, a.inept, delivery.ErrAuthUnavailable)
 }
 
 // invalid reports a refusal of the credentials themselves (RFC 4954 section 6):
@@ -97,83 +50,98 @@ func invalid(r *reply) bool {
 	return r != nil && r.Enhanced == delivery.EnhancedCode{5, 7, 8}
 }
 
-// usableMechanisms are those that are both wanted and offered, in our order.
-func (c *Client) usableMechanisms() []string {
-	offered := strings.Fields(strings.ToUpper(c.ext["AUTH"]))
-	var usable []string
-	for _, name := range c.cfg.mechanisms() {
-		if slices.Contains(offered, strings.ToUpper(name)) {
-			usable = append(usable, name)
-		}
-	}
-	return usable
+// attempt is all that is done on one connection to log in.
+type attempt struct {
+	*Client
+	login    login
+	offered  []string // the server's mechanisms, in capitals
+	refusals int
+	refusal  *reply // the last one, of the credentials
+	inept    *reply // the last one, of a mechanism
+	renewed  bool   // secret is the second token
 }
 
-// exchange tries one mechanism to its end: success, 235, or a 5xx refusal.
-// Anything else is a failure.
-func (c *Client) exchange(client sasl.Client) (*reply, *failure) {
-	mechanism, initial, err := client.Start()
-	if err != nil {
-		return nil, c.fail(delivery.PhaseAUTH, local, nil, err)
-	}
-	line, secret := "AUTH "+mechanism, ""
-	if initial != nil {
-		secret = encodeSASL(initial, "=")
-	}
-	if secret != "" && len(line)+1+len(secret) <= 510 { // longer ones wait for the challenge; RFC 4954 section 4
-		line, initial = line+" ", nil
-	} else {
-		secret = ""
-	}
-	for range maxChallenges {
-		r, err := c.askSecret(line, secret)
-		ev := eventOf(r, err, 235)
-		if err == nil && r.Code == 334 && len(r.lines) == 1 {
-			response, err := answer(client, r.lines[0], &initial)
-			if err != nil {
-				return nil, c.abandonAuth(err)
-			}
-			line, secret = "", encodeSASL(response, "")
+func (a *attempt) offers(name string) bool { return slices.Contains(a.offered, name) }
+
+// usable are the mechanisms that are wanted, offered and possible, in our order.
+// If there is none, the error says why.
+func (a *attempt) usable() (usable []*mechanism, err error) {
+	why := delivery.ErrAuthUnavailable
+	for _, m := range a.cfg.wanted() {
+		if !a.offers(m.name) {
 			continue
 		}
-		if ev == agreed || ev == permanent {
-			return r, nil
+		if err := a.lacks(m); err != nil {
+			why = fmt.Errorf("%w: %w", delivery.ErrAuthUnavailable, err)
+			continue
 		}
-		return nil, c.fail(delivery.PhaseAUTH, ev, r, err)
+		usable = append(usable, m)
 	}
-	return nil, c.abandonAuth(errors.New("the server doesn't stop asking"))
+	if len(usable) == 0 {
+		return nil, fmt.Errorf("%w: the server offers %q", why, cut(printable(a.ext["AUTH"]), 200))
+	}
+	return usable, nil
 }
 
-// answer gives the response to one challenge: the initial response if it is
-// still to be sent, otherwise what the mechanism says.
-func answer(client sasl.Client, challenge string, initial *[]byte) ([]byte, error) {
-	decoded, err := base64.StdEncoding.Strict().DecodeString(challenge)
+// lacks says what a mechanism needs that we or this connection don't have, or nil.
+func (a *attempt) lacks(m *mechanism) error {
+	switch {
+	case strings.HasSuffix(m.name, plus) && a.login.binding == nil:
+		return errors.New(m.name + " needs a TLS session with channel binding")
+	case m.needs == needsCertificate && a.tls == nil:
+		return errors.New(m.name + " needs TLS")
+	}
+	return a.cfg.lacks(m)
+}
+
+// try tries a mechanism. If it isn't done, and there is no failure, the server
+// has refused it.
+func (a *attempt) try(m *mechanism) (done bool, f *failure) {
+	byToken := m.takesToken() && a.cfg.TokenSource != nil
+	if byToken && a.login.secret == "" {
+		token, err := a.token("")
+		if err != nil {
+			return false, a.tokenFailure(nil, err)
+		}
+		a.login.secret = token
+	}
+	a.login.bare = !a.offers(m.name + plus)
+	r, f := a.exchange(m.client(&a.login))
+	switch {
+	case f != nil:
+		return false, a.explain(f)
+	case r.Code == 235:
+		return true, nil
+	case r.Code == 504 || r.Code == 534: // this mechanism is none for us; RFC 4954 section 6
+		a.inept = r
+		return false, nil
+	}
+	a.refusal = r
+	a.refusals++
+	if r.Code != 535 || !byToken || a.renewed {
+		return false, nil
+	}
+	token, err := a.token(a.login.secret)
 	if err != nil {
-		return nil, errors.New("a challenge that isn't base64")
+		return false, a.tokenFailure(r, err)
 	}
-	if response := *initial; response != nil {
-		*initial = nil
-		return response, nil
+	if token == a.login.secret {
+		return false, nil
 	}
-	return client.Next(decoded) // nil counts as the empty response
+	a.login.secret, a.renewed = token, true
+	return a.try(m)
 }
 
-// abandonAuth takes an exchange back that can't go on (RFC 4954 section 4).
-func (c *Client) abandonAuth(why error) *failure {
-	f := c.fail(delivery.PhaseAUTH, garbled, nil, fmt.Errorf("%w: %w", delivery.ErrProtocol, why))
-	_, err := c.ask("*", c.cfg.Timeouts.Auth)
-	if err == nil {
-		f.fate = quit
-	} else if ev := eventOf(nil, err, noReply); ev == cancelled {
-		return c.fail(delivery.PhaseAUTH, ev, nil, err)
+// explain adds to a failure that a token was refused before: that may be why the
+// server hung up.
+func (a *attempt) explain(f *failure) *failure {
+	const text = "with a second token, after the first was refused"
+	switch {
+	case !a.renewed:
+	case f.err.Err == nil:
+		f.err.Err = errors.New(text)
+	default:
+		f.err.Err = fmt.Errorf("%s: %w", text, f.err.Err)
 	}
 	return f
-}
-
-// encodeSASL returns data in base64, or empty if there is none.
-func encodeSASL(data []byte, empty string) string {
-	if len(data) == 0 {
-		return empty
-	}
-	return base64.StdEncoding.EncodeToString(data)
 }

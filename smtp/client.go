@@ -74,7 +74,7 @@ func newClient(ctx context.Context, conn net.Conn, cfg Config, loopback bool) (*
 func (c *Client) mayGoClear(f *failure) bool {
 	broke := f.err.Phase == delivery.PhaseSTARTTLS || f.err.Phase == delivery.PhaseTLS
 	return broke && f.err.Reply == nil && f.outcome == delivery.Deferred &&
-		!c.mode.required() && c.cfg.Username == ""
+		!c.mode.required() && !c.cfg.authenticates()
 }
 
 // open leads the conversation up to the first message.

@@ -1,8 +1,8 @@
 package smtp
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,11 +26,15 @@ type Config struct {
 	TLS TLSMode
 	// TLSConfig is cloned for each handshake. Default: as for Relay.
 	TLSConfig *tls.Config
+	// Pins and InsecurePinsOnly: as for Relay. Default: no pins.
+	Pins             []string
+	InsecurePinsOnly bool
 	// Username and Password are the credentials. Default: no authentication.
 	Username string
 	Password string `json:"-"`
-	// Mechanisms are the SASL mechanisms to try, the preferred first.
-	// Default: PLAIN, LOGIN.
+	// TokenSource: as for Relay. Default: no access tokens.
+	TokenSource TokenSource `json:"-"`
+	// Mechanisms: as for Relay. Default: chosen from what the server offers.
 	Mechanisms []string
 	// InsecureAuth lets the credentials go over a connection without TLS that
 	// isn't loopback. Default: false.
@@ -44,7 +48,9 @@ type Config struct {
 	// Timeouts bounds each step. Default: QueueTimeouts.
 	Timeouts Timeouts
 
-	host string // the host of Addr
+	host         string                 // the host of Addr
+	pins         [][sha256.Size]byte    // what Pins says
+	sessionCache tls.ClientSessionCache // for a TLSConfig without one; may be nil
 }
 
 // String names the server and nothing else, least of all the password.
@@ -68,6 +74,9 @@ func (cfg Config) prepare() (Config, error) {
 	if int(cfg.TLS) >= len(tlsModeNames) {
 		return cfg, fmt.Errorf("there is no %v", cfg.TLS)
 	}
+	if err := cfg.preparePins(); err != nil {
+		return cfg, err
+	}
 	if err := cfg.checkCredentials(); err != nil {
 		return cfg, err
 	}
@@ -80,46 +89,9 @@ func (cfg Config) prepare() (Config, error) {
 	return cfg, nil
 }
 
-// checkCredentials never quotes what it finds.
-func (cfg *Config) checkCredentials() error {
-	if strings.ContainsRune(cfg.Username, 0) || strings.ContainsRune(cfg.Password, 0) {
-		return errors.New("user name or password has a NUL") // RFC 4616 section 2
-	}
-	if cfg.Username == "" && cfg.Password != "" {
-		return errors.New("there is a password and no user name")
-	}
-	for _, name := range cfg.Mechanisms {
-		if saslClient(name, "", "") == nil {
-			return fmt.Errorf("authentication mechanism %q isn't known", name)
-		}
-	}
-	return nil
-}
-
-func (cfg *Config) mechanisms() []string {
-	if len(cfg.Mechanisms) > 0 {
-		return cfg.Mechanisms
-	}
-	names := make([]string, len(mechanisms))
-	for i, m := range mechanisms {
-		names[i] = m.name
-	}
-	return names
-}
-
-// secrets are the forms in which the password goes over the wire, and itself.
-func (cfg *Config) secrets() []string {
-	b64 := base64.StdEncoding.EncodeToString
-	secrets := []string{b64([]byte("\x00" + cfg.Username + "\x00" + cfg.Password))}
-	if cfg.Password != "" {
-		secrets = append(secrets, b64([]byte(cfg.Password)), cfg.Password)
-	}
-	return secrets
-}
-
 // noHELO reports whether HELO instead of EHLO would lead nowhere.
 func (cfg *Config) noHELO(mode TLSMode) bool {
-	return cfg.NoHELO || cfg.Username != "" || mode == TLSStartTLS
+	return cfg.NoHELO || cfg.authenticates() || mode == TLSStartTLS
 }
 
 // localName returns the argument of EHLO: what is configured, otherwise the name

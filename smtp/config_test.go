@@ -51,6 +51,11 @@ func TestNothingIsDialled(t *testing.T) {
 		"NUL in the user":        {ok, hello, func(r *smtp.Relay) { r.Username, r.Password = "a\x00b", "hunter2" }},
 		"NUL in the password":    {ok, hello, func(r *smtp.Relay) { r.Username, r.Password = "u", "hunter2\x00" }},
 		"password without user":  {ok, hello, func(r *smtp.Relay) { r.Password = "hunter2" }},
+		"two kinds of secret":    {ok, hello, func(r *smtp.Relay) { r.Username, r.Password, r.TokenSource = "u", "hunter2", tokens("t") }},
+		"a pin":                  {ok, hello, func(r *smtp.Relay) { r.Pins = []string{"sha256/hunter"} }},
+		"pins without TLS":       {ok, hello, func(r *smtp.Relay) { r.TLS, r.Pins = smtp.InsecureTLSNone, []string{somePin} }},
+		"pins, perhaps TLS":      {ok, hello, func(r *smtp.Relay) { r.TLS, r.Pins = smtp.InsecureTLSOpportunistic, []string{somePin} }},
+		"pins only, and none":    {ok, hello, func(r *smtp.Relay) { r.InsecurePinsOnly = true }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := local(noDial)
@@ -74,6 +79,55 @@ func TestNothingIsDialled(t *testing.T) {
 				t.Errorf("the error tells the password: %v", err)
 			}
 		})
+	}
+}
+
+// The error of a field that can't be used names it, and nothing that is secret.
+func TestFieldErrors(t *testing.T) {
+	for field, list := range map[string][]*smtp.Relay{
+		"Username": {
+			{Username: "a\x00b"},
+			{Password: "hunter2"},
+			{Username: "us\ner", Password: "hunter2", Mechanisms: []string{"XOAUTH2"}},
+			{Username: "us\x01er", Password: "hunter2", Mechanisms: []string{"OAUTHBEARER"}},
+			{TokenSource: tokens("hunter2"), Mechanisms: []string{"XOAUTH2"}},
+		},
+		"Password": {
+			{Username: "u", Password: "hunter2\x00"},
+			{Username: "u", Password: "hunter2", TokenSource: tokens("t")},
+			{Username: "u", TokenSource: tokens("t"), Mechanisms: []string{"PLAIN", "LOGIN"}},
+			{Username: "u", Password: "hunter2 hunter2", Mechanisms: []string{"XOAUTH2"}},
+			{Username: "u", Password: "hunter2\x01auth=x", Mechanisms: []string{"OAUTHBEARER"}},
+		},
+		"TokenSource": {{Username: "u", Mechanisms: []string{"XOAUTH2"}}, {Username: "u", Mechanisms: []string{"OAUTHBEARER"}}},
+		"TLSConfig": {
+			{Mechanisms: []string{"EXTERNAL"}},
+			{Username: "u", Mechanisms: []string{"external"}, TLSConfig: clientTLS()},
+		},
+		"Mechanisms": {{Username: "u", Mechanisms: []string{"PLAIN", "hunter2-hunter2-hunter2-hunter2-hunter2-hunter2"}}, {Mechanisms: []string{""}}},
+		"Pins":       {{Pins: []string{""}}, {Pins: []string{somePin, somePin[7:]}}},
+	} {
+		for _, r := range list {
+			r.Addr = "mx.test"
+			err := r.Check()
+			e, ok := errors.AsType[*smtp.FieldError](err)
+			if !ok || e.Field != field || field == "Password" && strings.Contains(err.Error(), "hunter2") || len(err.Error()) > 120 {
+				t.Errorf("%s: %v", field, err)
+			}
+		}
+	}
+	for _, r := range []*smtp.Relay{
+		{Mechanisms: []string{"PLAIN"}}, // nobody to log in as
+		{TokenSource: tokens("t")},
+		{TokenSource: tokens("t"), Mechanisms: []string{"XOAUTH2", "OAUTHBEARER"}},
+		{Username: "u", Password: "p😀", Mechanisms: []string{"SCRAM-SHA-256", "PLAIN"}},
+		{Username: "u", Password: "p", Mechanisms: []string{"EXTERNAL", "PLAIN"}},
+		{Pins: []string{somePin, somePin}, InsecurePinsOnly: true, TLS: smtp.TLSImplicit},
+	} {
+		r.Addr = "mx.test"
+		if err := r.Check(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -35,8 +35,11 @@
 //
 // The package is read in this order: decide.go, the judgement; transaction.go,
 // ask.go, judge.go and content.go, one message; extensions.go and limits.go, what
-// a server offers; data.go, dots and line ends; client.go, tls.go and auth.go,
-// the conversation around it; wire.go, reply.go, command.go and path.go, what
+// a server offers; data.go, dots and line ends; client.go, the conversation around
+// it; tls.go and tls_pins.go; auth.go, auth_exchange.go, auth_token.go and
+// auth_config.go; sasl.go and sasl_scram.go; wire.go, reply.go, command.go and path.go, what
 // goes over the connection and what may; pool.go and send.go, who uses which
-// connection; plan.go, config.go, timeouts.go and relay.go, what a caller sets.
+// connection; plan.go, config.go, timeouts.go and relay.go, what a caller sets;
+// popauth.go, pop_session.go, pop_wire.go, pop_state.go and pop_relay.go, POP
+// before SMTP; dialer.go, proxy_socks5.go and proxy_http.go, ways to connect.
 package smtp

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/emersion/go-sasl"
+
 	"github.com/qdmail/qdmail/delivery"
 )
 
@@ -89,4 +91,12 @@ func SendBody(r io.Reader, size int64, eightBit bool) (string, error) {
 	var b strings.Builder
 	err := sendBody(r, size, eightBit, func(p []byte) error { b.Write(p); return nil })
 	return b.String(), err
+}
+
+// SCRAM is an exchange with a nonce that isn't random.
+func SCRAM(mechanism, user, password, nonce string) (client sasl.Client, proven func() bool) {
+	cfg := &Config{Username: user, Password: password}
+	c := mechanismNamed(mechanism).client(&login{cfg: cfg, secret: password}).(*scramClient)
+	c.nonce = nonce
+	return c, c.proven
 }

@@ -24,6 +24,7 @@ func (r *Relay) begin() (Config, *pool, error) {
 	s := &r.state
 	s.once.Do(func() {
 		s.cfg, s.err = r.config()
+		s.cfg.sessionCache = newSessionCache()
 		s.pool.cfg = r.Pool.withDefaults()
 	})
 	return s.cfg, &s.pool, s.err
@@ -45,6 +46,14 @@ func (r *Relay) Send(ctx context.Context, env *delivery.Envelope, body delivery.
 	}
 	p := newPlan(env, body, res)
 	cfg.NoHELO = p.needsESMTP()
+	if len(p.rcpts) == 0 {
+		return res, res.Err()
+	}
+	if f := r.popFirst(ctx); f != nil {
+		settle(res, f, p.rcpts...)
+		return res, res.Err()
+	}
+	defer r.popAgain(res)
 	s := &sending{r: r, cfg: cfg, pool: pool, job: job{p: p, res: res, todo: p.rcpts}}
 	for len(s.todo) > 0 {
 		if f := s.once(ctx); f != nil {

@@ -129,6 +129,8 @@ func TestBrokenTLS(t *testing.T) {
 			"opportunistic": {&smtp.Relay{Addr: "mx.test", LocalName: "client.test", TLS: smtp.InsecureTLSOpportunistic, Dial: srv.Dial}, "accepted"},
 			"required":      {remote(srv.Dial), "deferred"},
 			"credentials":   {&smtp.Relay{Addr: "localhost", LocalName: "client.test", Username: "user", Password: "pass", Dial: srv.Dial}, "deferred"},
+			"token":         {&smtp.Relay{Addr: "localhost", LocalName: "client.test", TokenSource: tokens("pass"), Dial: srv.Dial}, "deferred"},
+			"pins":          {&smtp.Relay{Addr: "localhost", LocalName: "client.test", Pins: []string{somePin}, Dial: srv.Dial}, "deferred"},
 		} {
 			before := len(srv.Connections())
 			res := converse(t, tt.relay, from("b@y.test"), hello)

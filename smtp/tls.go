@@ -95,8 +95,23 @@ func (c *Client) tlsConfig() *tls.Config {
 		cfg.ServerName = strings.TrimSuffix(c.cfg.host, ".")
 	}
 	cfg.MinVersion = max(cfg.MinVersion, tls.VersionTLS12) // RFC 8996
-	if !c.mode.required() {
+	if !c.mode.required() || c.cfg.InsecurePinsOnly {
 		cfg.InsecureSkipVerify = true
+	}
+	if cfg.ClientSessionCache == nil {
+		cfg.ClientSessionCache = c.cfg.sessionCache
+	}
+	if len(c.cfg.pins) > 0 {
+		own := cfg.VerifyConnection
+		// Unlike VerifyPeerCertificate, this is called for a resumed session too.
+		cfg.VerifyConnection = func(state tls.ConnectionState) error {
+			if own != nil {
+				if err := own(state); err != nil {
+					return err
+				}
+			}
+			return c.cfg.checkPins(state)
+		}
 	}
 	return cfg
 }

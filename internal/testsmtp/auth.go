@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -25,18 +24,24 @@ type mechanism func(response []byte) (challenge, user string, done bool)
 
 // mechanism returns the mechanism of that name, or nil if it is not known.
 func (c *session) mechanism(name string) mechanism {
-	if !slices.ContainsFunc(c.srv.mechanisms(), func(m string) bool { return strings.EqualFold(m, name) }) {
+	if !c.knows(name) {
 		return nil
 	}
-	switch strings.ToUpper(name) {
+	switch name = strings.ToUpper(name); name {
 	case "PLAIN":
 		return c.plain
 	case "LOGIN":
 		return c.login()
 	case "CRAM-MD5":
 		return c.cramMD5
-	case "XOAUTH2", "OAUTHBEARER":
-		return c.bearer()
+	case "XOAUTH2":
+		return c.bearer("")
+	case "OAUTHBEARER":
+		return c.bearer("\x01")
+	case "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS":
+		return c.scram(name)
+	case "EXTERNAL":
+		return c.external
 	}
 	return nil
 }
@@ -81,7 +86,11 @@ func (c *session) cramMD5(response []byte) (challenge, user string, done bool) {
 	if response == nil {
 		return challenge, "", false
 	}
-	user, digest, _ := strings.Cut(string(response), " ")
+	space := bytes.LastIndexByte(response, ' ') // a user name may have some too
+	if space < 0 {
+		return "", "", true
+	}
+	user, digest := string(response[:space]), string(response[space+1:])
 	password, ok := c.srv.Users[user]
 	mac := hmac.New(md5.New, []byte(password))
 	mac.Write([]byte(challenge))
@@ -91,11 +100,14 @@ func (c *session) cramMD5(response []byte) (challenge, user string, done bool) {
 	return "", user, true
 }
 
-// bearer is XOAUTH2 and, RFC 7628, OAUTHBEARER: the client answers the error in
-// the second challenge by an empty or meaningless response.
-func (c *session) bearer() mechanism {
+// bearer is XOAUTH2 and, RFC 7628, OAUTHBEARER. An error comes in a challenge,
+// which the client answers by dummy before it is told 535.
+func (c *session) bearer(dummy string) mechanism {
 	failed := false
 	return func(response []byte) (string, string, bool) {
+		if failed && string(response) != dummy {
+			c.violation("the error of an OAuth mechanism isn't answered as it wants to be")
+		}
 		if response == nil || failed {
 			return "", "", failed
 		}
@@ -105,6 +117,7 @@ func (c *session) bearer() mechanism {
 				user = v
 			} else if v, ok := strings.CutPrefix(part, "n,a="); ok {
 				user, _, _ = strings.Cut(v, ",")
+				user = strings.NewReplacer("=2C", ",", "=3D", "=").Replace(user) // RFC 5801 section 4
 			} else if v, ok := strings.CutPrefix(part, "auth=Bearer "); ok {
 				token = v
 			}

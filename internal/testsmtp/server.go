@@ -36,8 +36,10 @@ type Server struct {
 	ImplicitTLS bool
 
 	// Mechanisms are what AUTH offers. The server knows PLAIN, LOGIN, CRAM-MD5,
-	// XOAUTH2 and OAUTHBEARER (with the token as the password) and refuses any
-	// other by 504. Default: PLAIN and LOGIN.
+	// SCRAM-SHA-1 and SCRAM-SHA-256, with and without -PLUS, XOAUTH2 and
+	// OAUTHBEARER (the token is the password) and EXTERNAL (the user is the
+	// common name of the client's certificate), and refuses any other by 504.
+	// Default: PLAIN and LOGIN.
 	Mechanisms []string
 	// Users are the passwords by user name. Default: nil, AUTH is not offered.
 	Users map[string]string
