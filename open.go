@@ -24,6 +24,7 @@ type Scheme struct {
 var builtin = []Scheme{
 	{"smtp", openSMTP},
 	{"smtps", openSMTP},
+	{"sendmail", openSendmail},
 }
 
 // ErrURL is in every error of Open.
@@ -44,13 +45,44 @@ var ErrURL = errors.New("qdmail: invalid mail URL")
 //	          insecure-opportunistic, insecure-none
 //	ca        a PEM file with the certificates that the server's is verified by,
 //	          instead of the system's
-//	auth      the SASL mechanisms to use, in order: plain, login
+//	pin       keys of which the server must show one, "sha256/...", separated by
+//	          commas
+//	insecure-pins-only  true: trust a pinned key whatever its certificate says
+//	password-file  a file with the password, in place of one in the URL
+//	token-file     a file with an OAuth 2.0 access token, read at each login
+//	auth      the SASL mechanisms to use, in order, separated by commas:
+//	          scram-sha-256-plus, scram-sha-256, scram-sha-1-plus, scram-sha-1,
+//	          plain, login, cram-md5, oauthbearer, xoauth2, external
+//	insecure-auth  true: send the password without TLS, if tls allows that
 //	ehlo      the name that we introduce ourselves by
 //	timeouts  interactive (somebody waits) or queue (the default, as RFC 5321
 //	          section 4.5.3.2 has it)
+//	source    the address that connections come from, or one of each family
+//	proxy     a URL, socks5://user:password@host:1080, http:// or https://,
+//	          percent-encoded
+//	pop       the POP3 server to log in to before mail is sent; user and password
+//	          are those of the mailbox then. pop-tls has the values of tls, apop
+//	          is auto, require or never, pop-minutes is how long a login counts
+//	          (5), pop-file a file that shares it among processes
+//	connections  how many at a time (5)
+//	idle      how long one is kept that nobody needs (30s); 0s: not at all
+//	window    how many messages on their way over one connection (1); see smtp.Pool
+//	notify    the delivery status notifications that recipients get for whom
+//	          nothing else is asked: success,failure,delay or never
 //	dsn       required: reject what asks for delivery status notifications if the
 //	          server lacks them, instead of sending without
-//	insecure-auth  true: send the password without TLS, if tls allows that
+//
+// The local program has its path in the URL, and keys of its own:
+//
+//	sendmail:///usr/sbin/sendmail?program=postfix
+//	sendmail:      the first of /usr/sbin/sendmail, /usr/lib/sendmail and
+//	               sendmail in $PATH
+//
+//	program   what it is, if its name doesn't tell: postfix, sendmail, exim,
+//	          opensmtpd, msmtp, other
+//	arg       an argument of it, such as -C/etc/postfix-other; more than once
+//	newline   crlf or lf (the default)
+//	notify, dsn  as above
 //
 // An unknown scheme or key is an error. No error quotes the URL or the password.
 // Every error wraps ErrURL.

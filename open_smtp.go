@@ -1,10 +1,13 @@
 package qdmail
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"strings"
@@ -12,6 +15,14 @@ import (
 	"github.com/qdmail/qdmail/delivery"
 	"github.com/qdmail/qdmail/smtp"
 )
+
+// tlsModes are the values of tls and pop-tls.
+var tlsModes = map[string]smtp.TLSMode{
+	"starttls":               smtp.TLSStartTLS,
+	"implicit":               smtp.TLSImplicit,
+	"insecure-opportunistic": smtp.InsecureTLSOpportunistic,
+	"insecure-none":          smtp.InsecureTLSNone,
+}
 
 // openSMTP opens smtp:// and smtps:// URLs; see Open for the keys.
 func openSMTP(u *url.URL) (delivery.Transport, error) {
@@ -21,24 +32,39 @@ func openSMTP(u *url.URL) (delivery.Transport, error) {
 	if u.Path != "" && u.Path != "/" || u.Fragment != "" {
 		return nil, errors.New("nothing may stand between the host and the query")
 	}
-	r := &smtp.Relay{Addr: u.Host, Username: u.User.Username()}
-	r.Password, _ = u.User.Password()
-	if u.Port() == "" {
-		r.Addr = u.Hostname()
-	}
+	r := &smtp.Relay{Addr: hostOf(u)}
 	q := newQuery(u)
-	choose(q, "tls", map[string]smtp.TLSMode{
-		"starttls":               smtp.TLSStartTLS,
-		"implicit":               smtp.TLSImplicit,
-		"insecure-opportunistic": smtp.InsecureTLSOpportunistic,
-		"insecure-none":          smtp.InsecureTLSNone,
-	}, &r.TLS)
+	choose(q, "tls", tlsModes, &r.TLS)
 	if strings.EqualFold(u.Scheme, "smtps") {
 		if r.TLS != smtp.TLSDefault && r.TLS != smtp.TLSImplicit {
 			q.fail(errors.New("smtps is TLS from the first octet; another tls needs smtp"))
 		}
 		r.TLS = smtp.TLSImplicit
 	}
+	takeTrust(q, r)
+	takeCredentials(q, r, u.User)
+	takeDial(q, r)
+	takePOP(q, r)
+	r.LocalName, _ = q.take("ehlo")
+	r.Timeouts = smtp.QueueTimeouts()
+	choose(q, "timeouts", map[string]smtp.Timeouts{
+		"interactive": smtp.InteractiveTimeouts(),
+		"queue":       smtp.QueueTimeouts(),
+	}, &r.Timeouts)
+	takePool(q, &r.Pool)
+	choose(q, "dsn", map[string]bool{"required": true}, &r.RequireDSN)
+	notify := takeNotify(q)
+	if err := q.rest(); err != nil {
+		return nil, err
+	}
+	if err := r.Check(); err != nil {
+		return nil, err
+	}
+	return withNotify(r, notify), nil
+}
+
+// takeTrust takes the keys about whom to trust.
+func takeTrust(q *query, r *smtp.Relay) {
 	if file, ok := q.take("ca"); ok {
 		pool, err := readCA(file)
 		if err != nil {
@@ -46,24 +72,34 @@ func openSMTP(u *url.URL) (delivery.Transport, error) {
 		}
 		r.TLSConfig = &tls.Config{RootCAs: pool}
 	}
+	if pins, ok := q.take("pin"); ok {
+		// In a query, "+" is a space, which base64 doesn't have.
+		r.Pins = strings.Split(strings.ReplaceAll(pins, " ", "+"), ",")
+	}
+	choose(q, "insecure-pins-only", map[string]bool{"true": true, "false": false}, &r.InsecurePinsOnly)
+}
+
+// takeCredentials takes who to log in as, and the keys about how.
+func takeCredentials(q *query, r *smtp.Relay, user *url.Userinfo) {
+	r.Username = user.Username()
+	password, given := user.Password()
+	r.Password = password
+	if file, ok := q.take("password-file"); ok {
+		var err error
+		if r.Password, err = readSecret("password-file", file); err != nil {
+			q.fail(err)
+		}
+		if given {
+			q.fail(errors.New("there is a password in the URL and a password-file"))
+		}
+	}
+	if file, ok := q.take("token-file"); ok {
+		r.TokenSource = func(context.Context, string) (string, error) { return readSecret("token-file", file) }
+	}
 	if names, ok := q.take("auth"); ok {
 		r.Mechanisms = strings.Split(strings.ToUpper(names), ",")
 	}
-	r.LocalName, _ = q.take("ehlo")
-	r.Timeouts = smtp.QueueTimeouts()
-	choose(q, "timeouts", map[string]smtp.Timeouts{
-		"interactive": smtp.InteractiveTimeouts(),
-		"queue":       smtp.QueueTimeouts(),
-	}, &r.Timeouts)
-	choose(q, "dsn", map[string]bool{"required": true}, &r.RequireDSN)
 	choose(q, "insecure-auth", map[string]bool{"true": true, "false": false}, &r.InsecureAuth)
-	if err := q.rest(); err != nil {
-		return nil, err
-	}
-	if err := r.Check(); err != nil {
-		return nil, err
-	}
-	return r, nil
 }
 
 func readCA(file string) (*x509.CertPool, error) {
@@ -76,4 +112,45 @@ func readCA(file string) (*x509.CertPool, error) {
 		return nil, errors.New("ca: the file has no certificate in PEM")
 	}
 	return pool, nil
+}
+
+// readSecret reads a password or a token, without the line end behind it.
+func readSecret(key, file string) (string, error) {
+	text, err := readFile(key, file)
+	if err != nil {
+		return "", err
+	}
+	secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	if secret == "" {
+		return "", fmt.Errorf("%s: the file is empty", key)
+	}
+	return secret, nil
+}
+
+// maxSecretFile is more than any password or token has.
+const maxSecretFile = 64 << 10
+
+// readFile reads a file that a key names. Its error doesn't quote the name, since
+// somebody may have put the secret itself there.
+func readFile(key, file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fileError(key, err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
+	if err != nil {
+		return nil, fileError(key, err)
+	}
+	if len(text) > maxSecretFile {
+		return nil, fmt.Errorf("%s: the file has more than %d octets", key, maxSecretFile)
+	}
+	return text, nil
+}
+
+func fileError(key string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	}
+	return fmt.Errorf("%s: %w", key, err)
 }

@@ -98,7 +98,7 @@ func TestOpenRefusals(t *testing.T) {
 	for _, v := range []struct{ url, want string }{
 		{"", "scheme"},
 		{"mail.example.jp", "scheme"},
-		{"foo://mail.example.jp", "unknown scheme (known: smtp, smtps)"},
+		{"foo://mail.example.jp", "unknown scheme (known: smtp, smtps, sendmail)"},
 		{"http://u:hunter2@mail.example.jp", "unknown scheme"},
 		{"smtp://", "no host"},
 		{"smtp:mail.example.jp", "no host"},
