@@ -1,0 +1,53 @@
+package route_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/route"
+)
+
+// A carrier's dedicated host is for the mail of one sender, from one address.
+// Everybody else's mail to that carrier, and all other mail, goes elsewhere.
+func Example() {
+	routes, err := route.Parse(`
+docomo.ne.jp    hosts:mx.carrier.example:25  from=news.example.co.jp source=192.0.2.7 ehlo=out7.example.co.jp tls=opportunistic concurrency=2 recipients=1 rate=1/s
+docomo.ne.jp    direct                       concurrency=1 recipients=1
+old.example.jp  refuse                       reply="550 5.1.2 that domain is gone"
+*               relay:main
+`)
+	if err != nil {
+		fmt.Println(err) // each mistake with its line and column
+		return
+	}
+	table, err := route.New(route.Config{
+		Routes: routes,
+		Open: func(target route.Target, o route.Options) (delivery.Transport, error) {
+			switch target.Kind() {
+			case "hosts", "direct", "relay":
+				return transportFor(target, o), nil
+			}
+			return nil, fmt.Errorf("there is no transport %q", target)
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer table.Close()
+	for _, mail := range [][2]string{
+		{"bounce@news.example.co.jp", "taro@docomo.ne.jp"},
+		{"shop@example.co.jp", "taro@docomo.ne.jp"},
+		{"shop@example.co.jp", "hanako@example.com"},
+	} {
+		r, err := table.Find(context.Background(), mail[0], mail[1])
+		fmt.Println(r.Target, err)
+	}
+	// Output:
+	// hosts:mx.carrier.example:25 <nil>
+	// direct <nil>
+	// relay:main <nil>
+}
+
+func transportFor(route.Target, route.Options) delivery.Transport { return accept }
