@@ -100,27 +100,29 @@ func wireAddress(addr string) (wire string, utf8Local bool, err error) {
 	return local + "@" + ascii, utf8Local, nil
 }
 
-// checkedAddress is wireAddress for an address that passed it before: one in ASCII
-// is what it is.
-func checkedAddress(addr string) (string, error) {
-	if isASCII(addr) {
-		return addr, nil
-	}
-	wire, _, err := wireAddress(addr)
-	return wire, err
-}
-
+// isASCII looks at eight octets at a time, at the last ones again if need be.
 func isASCII(s string) bool {
-	for ; len(s) >= 8; s = s[8:] {
-		if s[0]|s[1]|s[2]|s[3]|s[4]|s[5]|s[6]|s[7] >= utf8.RuneSelf {
+	const high = 0x8080808080808080
+	if len(s) < 8 {
+		for i := range len(s) {
+			if s[i] >= utf8.RuneSelf {
+				return false
+			}
+		}
+		return true
+	}
+	for i := 0; i < len(s)-8; i += 8 {
+		if load(s[i:i+8])&high != 0 {
 			return false
 		}
 	}
-	var or byte
-	for i := range len(s) {
-		or |= s[i]
-	}
-	return or < utf8.RuneSelf
+	return load(s[len(s)-8:])&high == 0
+}
+
+// load makes one number of eight octets.
+func load(s string) uint64 {
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // checkCharacters refuses what can't stand in an address, and offers the

@@ -12,17 +12,11 @@ import (
 	"github.com/qdmail/qdmail/encoding/transfer"
 )
 
-// frozen is a message as it travels: the octets of header and texts in one
-// buffer, with the attachments to be read in between.
-type frozen struct {
-	buf       []byte
-	segments  []segment
-	size      int64
-	messageID string
-
-	r      *renderer // what the report is made of
-	once   sync.Once
-	report *delivery.Report
+// octets are a message as it travels: header and texts in one buffer, with the
+// attachments to be read in between.
+type octets struct {
+	buf      []byte
+	segments []segment
 }
 
 // segment is an attachment that follows the first end octets of the buffer.
@@ -31,15 +25,15 @@ type segment struct {
 	*attached
 }
 
-// add makes p follow the first end octets of the buffer.
-func (f *frozen) add(end int, p *attached) { f.segments = append(f.segments, segment{end, p}) }
+// frozen is a message that was encoded.
+type frozen struct {
+	octets
+	size      int64
+	messageID string
 
-// seal computes the size.
-func (f *frozen) seal() {
-	f.size = int64(len(f.buf))
-	for i := range f.segments {
-		f.size += f.segments[i].encodedSize()
-	}
+	r      *renderer // what the report is made of
+	once   sync.Once
+	report *delivery.Report
 }
 
 // encodedSize is the number of octets that the content takes in the message.
@@ -84,12 +78,12 @@ func (r *renderer) makeReport() *delivery.Report {
 func (f *frozen) Open() (io.ReadCloser, error) { return &bodyReader{f: f}, nil }
 
 // WriteTo writes the message to w.
-func (f *frozen) WriteTo(w io.Writer) (int64, error) {
+func (o *octets) WriteTo(w io.Writer) (int64, error) {
 	var total int64
 	at := 0
-	for i := range f.segments {
-		s := &f.segments[i]
-		n, err := w.Write(f.buf[at:s.end])
+	for i := range o.segments {
+		s := &o.segments[i]
+		n, err := w.Write(o.buf[at:s.end])
 		total += int64(n)
 		if err != nil {
 			return total, err
@@ -101,7 +95,7 @@ func (f *frozen) WriteTo(w io.Writer) (int64, error) {
 			return total, err
 		}
 	}
-	n, err := w.Write(f.buf[at:])
+	n, err := w.Write(o.buf[at:])
 	return total + int64(n), err
 }
 
@@ -112,31 +106,35 @@ func (p *attached) writeTo(w io.Writer) (int64, error) {
 		return 0, err
 	}
 	defer r.Close()
+	if lines, ok := r.Reader.(*transfer.Base64Reader); ok {
+		return lines.WriteTo(w)
+	}
 	// A reader or writer with a shortcut of its own would bypass the buffer.
-	n, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, make([]byte, 16<<10))
-	return n, err
+	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, make([]byte, 16<<10))
+}
+
+// readCloser reads from one and closes another.
+type readCloser struct {
+	io.Reader
+	io.Closer
 }
 
 // encoded opens the content and returns a reader of it in its transfer encoding.
-func (p *attached) encoded() (io.ReadCloser, error) {
+func (p *attached) encoded() (*readCloser, error) {
 	if p.base64 != nil && p.encoding == transfer.Base64 {
-		return io.NopCloser(bytes.NewReader(p.base64)), nil
+		return &readCloser{bytes.NewReader(p.base64), io.NopCloser(nil)}, nil
 	}
 	src, err := p.reader()
 	if err != nil {
 		return nil, err
 	}
-	var r io.Reader = src
 	switch {
 	case p.encoding == transfer.Base64:
-		r = transfer.NewBase64Reader(src)
+		return &readCloser{transfer.NewBase64Reader(src), src}, nil
 	case p.bareLF > 0:
-		r = transfer.NewCRLFReader(src)
+		return &readCloser{transfer.NewCRLFReader(src), src}, nil
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{r, src}, nil
+	return &readCloser{src, src}, nil
 }
 
 // bodyReader reads a frozen message.

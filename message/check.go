@@ -10,25 +10,13 @@ import (
 )
 
 // check reports everything that is wrong with the fields of a message, except
-// characters that a charset lacks and files that can't be read.
-func (m *Message) check() Errors {
-	var errs Errors
-	m.checkAddresses(&errs)
-	for f, s := range m.texts {
-		var err error
-		if f.body {
-			if !charset.UTF8.Encodable(s) {
-				for i, r := range charset.UTF8.Unencodable(s) {
-					err = &charset.Error{Charset: charset.UTF8, Rune: r, Offset: i}
-					break
-				}
-			}
-		} else {
-			err = header.CheckText(s)
-		}
-		if err != nil {
-			errs.add(f.field, f.index, err)
-		}
+// characters that a charset lacks and files that can't be read. It also returns the
+// traits of the texts, and whether all addresses can be written as they are.
+func (m *Message) check() (errs Errors, seen charset.Traits, asGiven bool) {
+	asGiven = m.checkAddresses(&errs)
+	seen = m.traits()
+	if seen&(charset.Breaks|charset.Invalid) != 0 {
+		m.checkTexts(&errs)
 	}
 	m.checkEnums(&errs)
 	m.checkIDs(&errs)
@@ -38,7 +26,57 @@ func (m *Message) check() Errors {
 	m.checkAttachments(&errs)
 	m.checkContentIDs(&errs)
 	m.checkDSN(&errs)
-	return errs
+	return errs, seen, asGiven
+}
+
+// traits returns what can be seen in the texts of a message, which are those that
+// textPointers has. Only who finds something there has to look for the place.
+func (m *Message) traits() charset.Traits {
+	t := charset.TraitsOf(m.From.Name) | charset.TraitsOf(m.Sender.Name) | charset.TraitsOf(m.Subject)
+	for _, list := range [...][]Address{m.ReplyTo, m.To, m.Cc, m.DispositionNotificationTo} {
+		for i := range list {
+			t |= charset.TraitsOf(list[i].Name)
+		}
+	}
+	for i := range m.Headers {
+		t |= charset.TraitsOf(m.Headers[i].Value)
+	}
+	for i := range m.Attachments {
+		t |= charset.TraitsOf(m.Attachments[i].Name)
+	}
+	return t | bodyTraits(m.Text) | bodyTraits(m.HTML)
+}
+
+// bodyTraits are those that matter in a body, which may have line breaks and
+// isn't cleaned in UTF-8.
+func bodyTraits(s string) charset.Traits {
+	switch {
+	case isASCII(s):
+		return 0
+	case charset.UTF8.Encodable(s):
+		return charset.NotASCII
+	}
+	return charset.NotASCII | charset.Invalid
+}
+
+// checkTexts reports texts that can't be written in any charset.
+func (m *Message) checkTexts(errs *Errors) {
+	for f, s := range m.texts {
+		if err := textError(f, s); err != nil {
+			errs.add(f.field, f.index, err)
+		}
+	}
+}
+
+// textError says what is wrong with a text, if anything.
+func textError(f textField, s string) error {
+	if !f.body {
+		return header.CheckText(s)
+	}
+	for i, r := range charset.UTF8.Unencodable(s) {
+		return &charset.Error{Charset: charset.UTF8, Rune: r, Offset: i}
+	}
+	return nil
 }
 
 // textField says where a text of a message stands.
@@ -76,66 +114,68 @@ func (m *Message) textPointers(yield func(textField, *string) bool) {
 	}
 }
 
-func (m *Message) checkAddresses(errs *Errors) {
-	one := func(field string, i int, a Address) {
-		if _, _, err := wireAddress(a.Address); err != nil {
-			errs.add(field+".Address", i, err)
+// checkAddresses reports whether all addresses can be written as they are.
+func (m *Message) checkAddresses(errs *Errors) (asGiven bool) {
+	asGiven = true
+	one := func(field string, i int, addr string) {
+		wire, _, err := wireAddress(addr)
+		if err != nil {
+			errs.add(field, i, err)
+		}
+		asGiven = asGiven && wire == addr
+	}
+	list := func(field string, l []Address) {
+		for i := range l {
+			if addr := l[i].Address; !header.IsPlainAddrSpec(addr) { // nearly all are
+				one(field, i, addr)
+			}
 		}
 	}
 	if m.From.Address == "" {
 		errs.add("From.Address", -1, ErrRequired)
 	} else {
-		one("From", -1, m.From)
+		one("From.Address", -1, m.From.Address)
 	}
 	if !m.Sender.isZero() {
-		one("Sender", -1, m.Sender)
+		one("Sender.Address", -1, m.Sender.Address)
 	}
-	list := func(field string, l []Address) {
-		for i, a := range l {
-			one(field, i, a)
-		}
-	}
-	list("ReplyTo", m.ReplyTo)
-	list("To", m.To)
-	list("Cc", m.Cc)
-	list("Bcc", m.Bcc)
+	list("ReplyTo.Address", m.ReplyTo)
+	list("To.Address", m.To)
+	list("Cc.Address", m.Cc)
+	list("Bcc.Address", m.Bcc)
 	for i, a := range m.Bcc {
 		if err := header.CheckText(a.Name); err != nil { // never written, but a mistake all the same
 			errs.add("Bcc.Name", i, err)
 		}
 	}
-	list("DispositionNotificationTo", m.DispositionNotificationTo)
+	list("DispositionNotificationTo.Address", m.DispositionNotificationTo)
 	if m.ReturnPath != "" && m.ReturnPath != "<>" {
-		if _, _, err := wireAddress(m.ReturnPath); err != nil {
-			errs.add("ReturnPath", -1, err)
-		}
+		one("ReturnPath", -1, m.ReturnPath)
 	}
+	return asGiven
 }
 
 func (m *Message) checkEnums(errs *Errors) {
-	bad := func(field string, v uint8) {
-		errs.add(field, -1, fmt.Errorf("%w: %d", ErrInvalid, v))
-	}
 	if !m.Charset.Valid() {
-		bad("Charset", uint8(m.Charset))
+		errs.addValue("Charset", uint8(m.Charset))
 	}
 	if !m.HeaderCharset.Valid() {
-		bad("HeaderCharset", uint8(m.HeaderCharset))
+		errs.addValue("HeaderCharset", uint8(m.HeaderCharset))
 	}
 	if m.Unencodable > UnencodableError {
-		bad("Unencodable", uint8(m.Unencodable))
+		errs.addValue("Unencodable", uint8(m.Unencodable))
 	}
 	if !m.HTMLCharset.Valid() {
-		bad("HTMLCharset", uint8(m.HTMLCharset))
+		errs.addValue("HTMLCharset", uint8(m.HTMLCharset))
 	}
 	if m.Priority > PriorityLow {
-		bad("Priority", uint8(m.Priority))
+		errs.addValue("Priority", uint8(m.Priority))
 	}
 	if m.Wrap < 0 {
 		errs.add("Wrap", -1, fmt.Errorf("%w: a width is not negative", ErrInvalid))
 	}
 	if m.Structure > StructureSoftBank {
-		bad("Structure", uint8(m.Structure))
+		errs.addValue("Structure", uint8(m.Structure))
 	}
 }
 

@@ -1,6 +1,30 @@
 package message
 
-import "time"
+import (
+	"time"
+
+	"github.com/qdmail/qdmail/encoding/header"
+)
+
+// dateField is the Date field that was written last. Messages that are made one
+// after the other have it in common, for a second.
+type dateField struct {
+	second   int64
+	location *time.Location
+	field    header.Fixed
+}
+
+// of returns the Date field of t.
+func (d *dateField) of(t time.Time) header.Fixed {
+	if d.location == nil || t.Unix() != d.second || t.Location() != d.location {
+		var b header.Builder
+		b.Field("Date")
+		b.Token(string(appendDate(nil, t)))
+		b.End()
+		*d = dateField{t.Unix(), t.Location(), b.Fixed()}
+	}
+	return d.field
+}
 
 // appendDate appends a date as RFC 5322 section 3.3 wants it. AppendFormat does the
 // same, and reads its layout each time.

@@ -23,6 +23,6 @@
 // and from many goroutines at once; a copy of it shares its slices.
 //
 // Read message.go, address.go and attachment.go for what a user fills in; then
-// encoder.go, render.go, structure.go, textpart.go, filepart.go and body.go for
-// what happens to it.
+// encoder.go, check.go, pool.go, render.go, structure.go, textpart.go, filepart.go
+// and body.go for what happens to it.
 package message

@@ -39,12 +39,10 @@ func (r *renderer) edited(m *Message, choose func(textField) edit, kind delivery
 		return s, nil
 	}
 	any := false
-	r.plain = true
 	for f, s := range m.texts {
 		if isASCII(s) {
 			continue // controls aside, which stay as they are
 		}
-		r.plain = false
 		if _, changes := apply(f, s); len(changes) > 0 {
 			any = true
 			break

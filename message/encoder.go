@@ -9,7 +9,6 @@ import (
 
 	"github.com/qdmail/qdmail/delivery"
 	"github.com/qdmail/qdmail/encoding/charset"
-	"github.com/qdmail/qdmail/encoding/header"
 )
 
 // Encoder turns messages into octets. The zero value works; an Encoder may be
@@ -24,6 +23,13 @@ type Encoder struct {
 	// Rand is the source of message identifiers and boundaries. Default:
 	// crypto/rand.
 	Rand io.Reader
+	// Signer signs the content of messages that have no Signer of their own; see
+	// package smime. One without a Freeze method like that of *smime.Signer has
+	// its result kept in memory. Default: nil, they aren't signed.
+	Signer Signer
+	// HeaderSigner signs the whole of each message at last, after the Signer; see
+	// package dkim. Default: nil, there is no such field.
+	HeaderSigner HeaderSigner
 }
 
 // Encode checks m and freezes it: what it returns gives the same octets at each
@@ -35,51 +41,70 @@ type Encoder struct {
 //
 // Everything that is wrong with m is reported at once, as Errors.
 func (e *Encoder) Encode(m *Message) (delivery.Body, error) {
-	r := new(renderer)
-	body, err := e.encode(r, m)
-	if err != nil {
+	r := takeRenderer()
+	defer r.giveBack()
+	s := e.signer(m)
+	r.signed = s != nil
+	if err := e.encode(r, m); err != nil {
 		return nil, err
 	}
-	if !r.plain || len(r.parts) > 0 { // otherwise there is nothing to report about it
-		given := *m
-		r.given = &given
+	if s == nil && e.HeaderSigner == nil {
+		return r.freeze(m), nil
 	}
-	r.scratch, r.b = nil, header.Builder{}
-	body.r = r
-	return body, nil
+	if err := r.checkSigner(s); err != nil {
+		return nil, err
+	}
+	return e.sign(r.freeze(m), r.entity, s)
 }
 
-// encode is Encode without the report, for which r would have to outlive it.
-func (e *Encoder) encode(r *renderer, m *Message) (*frozen, error) {
-	errs := m.check()
-	r.m, r.parts = m, inspectAttachments(m, &errs)
+// WriteTo writes the message in wire format, as a zero Encoder encodes it.
+func (m *Message) WriteTo(w io.Writer) (int64, error) {
+	var e Encoder
+	if e.signer(m) != nil {
+		return m.writeSigned(w)
+	}
+	r := takeRenderer()
+	defer r.giveBack()
+	if err := e.encode(r, m); err != nil {
+		return 0, err
+	}
+	out := octets{r.b.Bytes(), r.segments}
+	return out.WriteTo(w)
+}
+
+// encode checks m and renders it.
+func (e *Encoder) encode(r *renderer, m *Message) error {
+	errs, seen, asGiven := m.check()
+	r.m, r.asGiven = m, asGiven
+	r.parts = inspectAttachments(m, &errs)
 	if err := errs.err(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := e.fill(r); err != nil {
-		return nil, err
+		return err
 	}
 	if m.Text == "" && m.HTML != "" && e.TextFromHTML != nil {
 		both := *m
 		both.Text = e.TextFromHTML(m.HTML)
+		seen |= bodyTraits(both.Text)
 		r.m, m = &both, &both
 	}
+	r.plain = seen&charset.NotASCII == 0
 	r.charset = cmp.Or(m.Charset, UTF8)
 	r.headerCharset = cmp.Or(m.HeaderCharset, r.charset)
 	r.htmlCharset = cmp.Or(m.HTMLCharset, r.charset)
 	asked := cmp.Or(r.charset, r.headerCharset)
-	r.m, r.edits = r.edited(m, cleanUTF8, delivery.NoteCleaned)
-	body, err := r.render()
+	if seen&charset.Unusual != 0 {
+		r.m, r.edits = r.edited(m, cleanUTF8, delivery.NoteCleaned)
+	}
+	err := r.render()
 	if err != nil && isUnencodable(err) {
-		body, err = r.renderElse(m)
+		err = r.renderElse(m)
 		if r.fallback {
 			r.edits = append(r.edits, delivery.Note{Kind: delivery.NoteCharset, Index: -1, From: asked.String(), To: UTF8.String()})
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return body, nil
+	return err
 }
 
 func isUnencodable(err error) bool {
@@ -89,24 +114,27 @@ func isUnencodable(err error) bool {
 
 // renderElse renders a message that its charset can't express as it is: cleaned of
 // what nobody sees, then as Unencodable says, then in UTF-8.
-func (r *renderer) renderElse(m *Message) (*frozen, error) {
+func (r *renderer) renderElse(m *Message) error {
 	if m.Unencodable == UnencodableVendor {
 		r.vendor()
 	}
 	r.m, r.edits = r.edited(m, cleanJIS, delivery.NoteCleaned)
-	body, err := r.render()
+	err := r.render()
 	if err == nil || !isUnencodable(err) {
-		return body, err
+		return err
 	}
 	switch m.Unencodable {
 	case UnencodableError:
-		return nil, r.unencodable(m)
+		if errs := r.unencodable(m); errs != nil {
+			return errs
+		}
+		return err
 	case UnencodableTransliterate:
 		var more []delivery.Note
 		r.m, more = r.edited(r.m, transliterate, delivery.NoteTransliterated)
 		r.edits = append(r.edits, more...)
-		if body, err = r.render(); err == nil || !isUnencodable(err) {
-			return body, err
+		if err = r.render(); err == nil || !isUnencodable(err) {
+			return err
 		}
 	}
 	r.fallback = true
@@ -115,16 +143,19 @@ func (r *renderer) renderElse(m *Message) (*frozen, error) {
 	return r.render()
 }
 
-// fill chooses what is chosen once: the date, the identifier, the boundaries.
+// fill chooses what is chosen once: the date, the identifier, the boundary. Most
+// messages need no boundary; without a Rand it is left to who does.
 func (e *Encoder) fill(r *renderer) error {
 	if e.Rand == nil {
-		rand.Read(r.random[:]) // never fails
+		rand.Read(r.id[:]) // never fails
 	} else {
-		b := make([]byte, len(r.random))
+		b := make([]byte, len(r.id)+len(r.boundary))
 		if _, err := io.ReadFull(e.Rand, b); err != nil {
 			return err
 		}
-		copy(r.random[:], b)
+		copy(r.id[:], b)
+		copy(r.boundary[:], b[len(r.id):])
+		r.bounded = true
 	}
 	r.date = r.m.Date
 	if !r.date.IsZero() {
@@ -136,15 +167,4 @@ func (e *Encoder) fill(r *renderer) error {
 		r.date = time.Now()
 	}
 	return nil
-}
-
-// WriteTo writes the message in wire format, as a zero Encoder encodes it.
-func (m *Message) WriteTo(w io.Writer) (int64, error) {
-	var e Encoder
-	var r renderer
-	body, err := e.encode(&r, m)
-	if err != nil {
-		return 0, err
-	}
-	return body.WriteTo(w)
 }

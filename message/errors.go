@@ -123,6 +123,11 @@ func (e *Errors) add(field string, index int, err error) {
 	*e = append(*e, fe)
 }
 
+// addValue appends that a field has a value that isn't one of its constants.
+func (e *Errors) addValue(field string, v uint8) {
+	e.add(field, -1, fmt.Errorf("%w: %d", ErrInvalid, v))
+}
+
 // err returns e as an error, or nil if it is empty.
 func (e Errors) err() error {
 	if len(e) == 0 {

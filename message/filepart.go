@@ -105,7 +105,7 @@ func (r *renderer) attachment(p *attached) {
 	}
 	b.ParamWords("name", name, r.nameCharset(p.Attachment))
 	b.End()
-	r.line("Content-Transfer-Encoding", p.encoding.String())
+	writeEncoding(b, p.encoding)
 	if r.m.Structure != StructureDocomo {
 		b.Field("Content-Disposition")
 		if p.ContentID != "" && r.m.HTML != "" {
@@ -120,7 +120,7 @@ func (r *renderer) attachment(p *attached) {
 		r.line("Content-ID", "<"+p.ContentID+">")
 	}
 	b.End()
-	r.out.add(len(b.Bytes()), p)
+	r.segments = append(r.segments, segment{len(b.Bytes()), p})
 	if p.encoding == transfer.SevenBit {
 		r.raw("\r\n") // whether or not the content ends in one
 	}

@@ -20,7 +20,7 @@ var ErrCannotLoad = errors.New("can't be loaded into a Message")
 // invitation Calendar, and everything else an attachment. Fields that a Message has
 // no field for go into Headers; those that servers wrote (Received, Return-Path,
 // DKIM-Signature, Authentication-Results) are left out, because they were about
-// another sending.
+// another sending. X-Priority 1 and 2 are PriorityHigh, 4 and 5 PriorityLow.
 //
 // What can't be kept is an error and never dropped: a signed or encrypted message
 // (ErrCannotLoad), a text in a charset that isn't known, an attachment that can't
@@ -84,15 +84,7 @@ func (l *loader) header(h mime.Header) {
 	}
 	m.InReplyTo = identifiers(h.Get("In-Reply-To"))
 	m.References = identifiers(h.Get("References"))
-	number, _, _ := strings.Cut(h.Get("X-Priority"), " ") // some add a word in parentheses
-	switch number {
-	case "1", "2":
-		m.Priority = PriorityHigh
-	case "3":
-		m.Priority = PriorityNormal
-	case "4", "5":
-		m.Priority = PriorityLow
-	}
+	m.Priority = loadPriority(h)
 	for u := range strings.SplitSeq(h.Get("List-Unsubscribe"), ",") {
 		if u = strings.Trim(u, " \t<>"); u != "" {
 			m.ListUnsubscribe = append(m.ListUnsubscribe, u)
@@ -103,6 +95,24 @@ func (l *loader) header(h mime.Header) {
 	for _, f := range h {
 		l.field(f)
 	}
+}
+
+// loadPriority reads the fields of Message.Priority as Outlook does (MS-OXCMAIL
+// section 2.2.3.2.5): Importance goes first, and of the five degrees of X-Priority
+// the outer two on either side are one.
+func loadPriority(h mime.Header) Priority {
+	for _, name := range []string{"Importance", "X-Priority", "X-MSMail-Priority", "Priority"} {
+		word, _, _ := strings.Cut(h.Get(name), " ") // some add one in parentheses
+		switch strings.ToLower(word) {
+		case "1", "2", "high", "urgent":
+			return PriorityHigh
+		case "3", "normal":
+			return PriorityNormal
+		case "4", "5", "low", "non-urgent":
+			return PriorityLow
+		}
+	}
+	return PriorityNone
 }
 
 // ofServers are fields that say how a message came here.

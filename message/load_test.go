@@ -113,6 +113,30 @@ func bodyText(t *testing.T, body delivery.Body) string {
 	return string(b)
 }
 
+func TestLoadPriority(t *testing.T) {
+	for fields, want := range map[string]message.Priority{
+		"":                                          message.PriorityNone,
+		"X-Priority: 1 (Highest)\r\n":               message.PriorityHigh,
+		"X-Priority: 2\r\n":                         message.PriorityHigh,
+		"X-Priority: 3 (Normal)\r\n":                message.PriorityNormal,
+		"X-Priority: 4\r\n":                         message.PriorityLow,
+		"X-Priority: 5 (Lowest)\r\n":                message.PriorityLow,
+		"X-Priority: 0\r\n":                         message.PriorityNone,
+		"Importance: high\r\n":                      message.PriorityHigh,
+		"Importance: Low\r\n":                       message.PriorityLow,
+		"Priority: urgent\r\n":                      message.PriorityHigh,
+		"Priority: non-urgent\r\n":                  message.PriorityLow,
+		"X-MSMail-Priority: Normal\r\n":             message.PriorityNormal,
+		"X-Priority: 5\r\nImportance: High\r\n":     message.PriorityHigh,
+		"X-Priority: 2\r\nImportance: whatever\r\n": message.PriorityHigh,
+	} {
+		m, err := message.Load([]byte("From: a@b.jp\r\n" + fields + "\r\ntext\r\n"))
+		if err != nil || m.Priority != want || len(m.Headers) != 0 {
+			t.Errorf("%q: %+v, %v", fields, m, err)
+		}
+	}
+}
+
 func TestLoadBody(t *testing.T) {
 	raw := "From: =?x?q?a=40b.com=3E=20?= <a@x.jp>\nBcc: secret@x.jp,\n more@x.jp\nTo: b@x.jp, 太郎 <c@x.jp>\nSubject: \xe3\x81\x82\n\n本文\n"
 	body, env, err := message.LoadBody([]byte(raw))

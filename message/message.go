@@ -129,6 +129,9 @@ type Message struct {
 	// "auto-replied", so that other programs don't answer it (RFC 3834 section
 	// 5). Default: not written.
 	AutoSubmitted string
+	// Signer signs this message in place of the Encoder's; Unsigned leaves it
+	// unsigned. Default: that of the Encoder.
+	Signer Signer `json:"-"`
 	// Headers are further fields, written in order. Fields that a Message has a
 	// field of its own for are refused here.
 	Headers []Header

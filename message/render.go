@@ -1,7 +1,6 @@
 package message
 
 import (
-	"encoding/base32"
 	"slices"
 	"strings"
 	"time"
@@ -13,25 +12,42 @@ import (
 
 // renderer writes one message. It may render several times, with other charsets.
 type renderer struct {
+	job
+	kept
+}
+
+// job is what a renderer knows about its message.
+type job struct {
 	m                      *Message // as it is written
 	given                  *Message // as it was given, for the report
 	parts                  []attached
 	charset, headerCharset charset.Charset
 	htmlCharset            charset.Charset
 	date                   time.Time
-	random                 [30]byte // 15 for the identifier, 15 for the boundaries
+	id                     [15]byte // random, of the identifier
+	boundary               [15]byte // random, of all boundaries
+	bounded                bool     // there is one
+	signed                 bool     // the content is going to be
+	entity                 int      // where the content begins
 
 	plain     bool // all texts are ASCII
+	asGiven   bool // all addresses are written as they are
 	fallback  bool // everything in UTF-8
 	useVendor bool // CP50220 instead of ISO-2022-JP
 	edits     []delivery.Note
 	notes     []delivery.Note // of one rendering
 
-	b       header.Builder
-	out     *frozen
-	depth   int // of multipart entities that are open
-	scratch []byte
-	err     error
+	segments     []segment
+	idLen, idEnd int // where the message identifier stands
+	depth        int // of multipart entities that are open
+	err          error
+}
+
+// kept is what a message leaves to the next one.
+type kept struct {
+	b         header.Builder
+	scratch   []byte
+	dateField dateField
 }
 
 // vendor replaces ISO-2022-JP by its vendor form.
@@ -53,7 +69,7 @@ func (r *renderer) unencodable(m *Message) error {
 		_, changes := cleanJIS(f)(c, s)
 		for i, ch := range c.Unencodable(s) {
 			gone := slices.ContainsFunc(changes, func(e charset.Change) bool {
-				return i >= e.Offset && i < e.Offset+len(e.From) && e.From != e.To
+				return i >= e.Offset && i < e.Offset+len(e.From) && e.From != e.To && c.Encodable(e.To)
 			})
 			if !gone {
 				errs.add(f.field, f.index, &charset.Error{Charset: c, Rune: ch, Offset: i})
@@ -63,23 +79,18 @@ func (r *renderer) unencodable(m *Message) error {
 	return errs.err()
 }
 
-func (r *renderer) render() (*frozen, error) {
-	r.err, r.notes = nil, nil
-	r.out = new(frozen)
-	r.b.Reset(make([]byte, 0, r.estimate()))
+// render writes header and texts to the Builder and notes where the attachments
+// go.
+func (r *renderer) render() error {
+	r.err, r.notes, r.segments = nil, nil, nil
+	r.b.Reset(r.b.Bytes()[:0])
 	r.header()
+	r.entity = len(r.b.Bytes())
 	r.content()
 	if err := r.b.Err(); err != nil {
 		r.fail(err)
 	}
-	if r.err != nil {
-		return nil, r.err
-	}
-	out := r.out
-	r.out = nil
-	out.buf = r.b.Bytes()
-	out.seal()
-	return out, nil
+	return r.err
 }
 
 func (r *renderer) note(n delivery.Note) { r.notes = append(r.notes, n) }
@@ -90,24 +101,9 @@ func (r *renderer) fail(err error) {
 	}
 }
 
-// estimate is the room that header and texts will probably take.
-func (r *renderer) estimate() int {
-	m := r.m
-	text := len(m.Text) + len(m.HTML)
-	if r.charset == UTF8 {
-		text += text * 3 / 8 // base64
-	}
-	n := 400 + text + text/16 + 2*len(m.Subject) + 450*len(m.Attachments)
-	if m.Text != "" && m.HTML != "" {
-		n += 350
-	}
-	return n + 110*(len(m.To)+len(m.Cc)+len(m.ReplyTo)) + 160*len(m.Headers)
-}
-
 func (r *renderer) header() {
 	m, b := r.m, &r.b
-	var scratch [32]byte
-	r.line("Date", string(appendDate(scratch[:0], r.date)))
+	b.Put(r.dateField.of(r.date))
 	r.mailbox("From", m.From)
 	if !m.Sender.isZero() {
 		r.mailbox("Sender", m.Sender)
@@ -144,7 +140,7 @@ func (r *renderer) header() {
 			r.fail(errs)
 		}
 	}
-	r.line("MIME-Version", "1.0")
+	b.Put(mimeVersion)
 }
 
 // line writes a field with one piece of ASCII.
@@ -175,30 +171,47 @@ func (r *renderer) mailboxes(field string, list []Address) {
 }
 
 func (r *renderer) address(a Address) {
-	wire, err := checkedAddress(a.Address)
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	r.b.Mailbox(a.Name, wire, r.headerCharset)
+	r.b.Mailbox(a.Name, r.wire(a.Address), r.headerCharset)
 }
 
-// idAlphabet has no upper case, because some systems fold it.
-var idAlphabet = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+// wire returns an address, which was checked, as it is written.
+func (r *renderer) wire(addr string) string {
+	if r.asGiven {
+		return addr
+	}
+	wire, _, err := wireAddress(addr)
+	if err != nil {
+		r.fail(err)
+	}
+	return wire
+}
+
+// appendRandom appends random octets in base32 (RFC 4648 section 6), without upper
+// case, because some systems fold it.
+func appendRandom(dst []byte, random *[15]byte) []byte {
+	const digits = "abcdefghijklmnopqrstuvwxyz234567"
+	for r := random[:]; len(r) >= 5; r = r[5:] {
+		v := uint64(r[0])<<32 | uint64(r[1])<<24 | uint64(r[2])<<16 | uint64(r[3])<<8 | uint64(r[4])
+		dst = append(dst, digits[v>>35&31], digits[v>>30&31], digits[v>>25&31], digits[v>>20&31],
+			digits[v>>15&31], digits[v>>10&31], digits[v>>5&31], digits[v&31])
+	}
+	return dst
+}
 
 func (r *renderer) identifiers() {
-	var scratch [128]byte
-	b := append(scratch[:0], '<')
+	id := append(r.scratch[:0], '<')
 	if r.m.MessageID != "" {
-		b = append(b, r.m.MessageID...)
+		id = append(id, r.m.MessageID...)
 	} else {
-		b = idAlphabet.AppendEncode(b, r.random[:15])
-		b = append(b, '@')
-		b = append(b, r.fromDomain()...)
+		id = appendRandom(id, &r.id)
+		id = append(append(id, '@'), r.fromDomain()...)
 	}
-	id := string(append(b, '>'))
-	r.out.messageID = id[1 : len(id)-1]
-	r.line("Message-ID", id)
+	id = append(id, '>')
+	r.scratch = id
+	r.b.Field("Message-ID")
+	r.b.TokenBytes(id)
+	r.idLen, r.idEnd = len(id)-len("<>"), len(r.b.Bytes())-len(">")
+	r.b.End()
 	r.idList("In-Reply-To", r.m.InReplyTo)
 	r.idList("References", r.m.References)
 }
@@ -217,12 +230,9 @@ func (r *renderer) idList(field string, ids []string) {
 // fromDomain is the right side of identifiers: the domain of From, or one that
 // stands for an address literal.
 func (r *renderer) fromDomain() string {
-	wire, err := checkedAddress(r.m.From.Address)
-	if err != nil {
-		return "localhost"
-	}
+	wire := r.wire(r.m.From.Address)
 	domain := wire[strings.LastIndexByte(wire, '@')+1:]
-	if domain[0] == '[' {
+	if domain == "" || domain[0] == '[' {
 		return "localhost"
 	}
 	return domain

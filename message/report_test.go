@@ -109,6 +109,12 @@ func TestUnencodableErrorAfterCleaning(t *testing.T) {
 	if got := decodeWords(t, field(wire(t, m), "Subject")); got != "葛" {
 		t.Error(got)
 	}
+	// Cleaning makes another character of these two, which isn't there either.
+	m.Subject = "cafe\u0301"
+	_, err = m.WriteTo(new(strings.Builder))
+	if errs = nil; !errors.As(err, &errs) || len(errs) != 1 || errs[0].Rune != '\u0301' || errs[0].Offset != len("cafe") {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestWrapAndFlowed(t *testing.T) {

@@ -1,6 +1,8 @@
 package message
 
 import (
+	"crypto/rand"
+
 	"github.com/qdmail/qdmail/encoding/transfer"
 )
 
@@ -75,22 +77,14 @@ func (r *renderer) files(boundary string, files []*attached) {
 // body writes what is read, as alternatives from the plainest to the richest (RFC
 // 2046 section 5.1.4).
 func (r *renderer) body(inline []*attached) {
-	one := 0
-	for _, there := range []bool{r.m.Text != "", r.m.HTML != "", r.m.Calendar != nil} {
-		if there {
-			one++
-		}
-	}
-	if one > 1 {
+	switch text, html, calendar := r.m.Text != "", r.m.HTML != "", r.m.Calendar != nil; {
+	case text && html, text && calendar, html && calendar:
 		boundary := r.multipart("alternative", "")
 		r.alternatives(boundary, inline)
 		r.close(boundary)
-		return
-	}
-	switch {
-	case r.m.HTML != "":
+	case html:
 		r.html(inline)
-	case r.m.Calendar != nil:
+	case calendar:
 		r.calendar()
 	default:
 		r.text(r.m.Text)
@@ -153,16 +147,22 @@ func (r *renderer) calendar() {
 	b.Param("charset", UTF8.String())
 	b.Param("method", r.m.Calendar.Method)
 	b.End()
-	writeEncoded(r, body, textEncoding(transfer.Scan(body), UTF8))
+	facts := transfer.Scan(body)
+	enc := sturdier(r, textEncoding(facts, UTF8), facts, UTF8, body)
+	writeEncoding(b, enc)
+	b.End()
+	writeBody(r, body, enc)
 }
 
 // multipart begins a multipart entity and returns its boundary, which no encoded
 // part can contain: "=_" is neither base64 nor quoted-printable, and no text has
 // its 120 random bits.
 func (r *renderer) multipart(subtype, rootType string) string {
-	var random [24]byte
-	idAlphabet.Encode(random[:], r.random[15:])
-	boundary := "=_" + subtype + "_" + string(random[:])
+	if !r.bounded {
+		rand.Read(r.boundary[:]) // never fails
+		r.bounded = true
+	}
+	boundary := string(appendRandom([]byte("=_"+subtype+"_"), &r.boundary))
 	r.b.Field("Content-Type")
 	r.b.Token("multipart/" + subtype)
 	if rootType != "" {

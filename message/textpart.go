@@ -14,7 +14,7 @@ const crlf = "\r\n"
 
 // text writes the text part, wrapped if that is asked for.
 func (r *renderer) text(s string) {
-	p := textPart{mediaType: "text/plain", charset: r.charset}
+	p := textPart{kind: plainText, charset: r.charset}
 	was := s
 	switch {
 	case r.m.Flowed:
@@ -42,7 +42,7 @@ func wide(s string) bool {
 
 // htmlText writes the HTML part.
 func (r *renderer) htmlText() {
-	p := textPart{mediaType: "text/html", charset: r.htmlCharset}
+	p := textPart{kind: htmlText, charset: r.htmlCharset}
 	s, was := correctMeta(r.m.HTML, p.charset.String())
 	if was != "" {
 		r.note(delivery.Note{Kind: delivery.NoteMetaCharset, Field: "HTML", Index: -1, From: was, To: p.charset.String()})
@@ -57,14 +57,6 @@ func (r *renderer) htmlText() {
 		}, s)
 	}
 	r.writePart(p, s)
-}
-
-// textPart says how a text is written.
-type textPart struct {
-	mediaType     string
-	charset       charset.Charset
-	flowed, delSp bool
-	quoted        bool // always quoted-printable
 }
 
 func (r *renderer) writePart(p textPart, s string) {
@@ -109,25 +101,18 @@ func wireLines(s string) string {
 func writeText[T string | []byte](r *renderer, p textPart, body T, facts transfer.Facts) {
 	enc := transfer.QuotedPrintable
 	if !p.quoted {
-		enc = textEncoding(facts, p.charset)
+		enc = sturdier(r, textEncoding(facts, p.charset), facts, p.charset, body)
 	}
-	r.b.Field("Content-Type")
-	r.b.Token(p.mediaType)
-	r.b.Param("charset", p.charset.String())
 	if p.flowed {
-		r.b.Param("format", "flowed")
-		if p.delSp {
-			r.b.Param("delsp", "yes")
-		}
+		p.writeFields(&r.b, enc)
+	} else {
+		r.b.Put(textFields[p.kind][p.charset][enc])
 	}
-	r.b.End()
-	writeEncoded(r, body, enc)
+	writeBody(r, body, enc)
 }
 
-// writeEncoded writes the rest of the header of a part and its body.
-func writeEncoded[T string | []byte](r *renderer, body T, enc transfer.Encoding) {
-	r.line("Content-Transfer-Encoding", enc.String())
-	r.b.End()
+// writeBody writes the body of a part.
+func writeBody[T string | []byte](r *renderer, body T, enc transfer.Encoding) {
 	buf := r.b.Bytes()
 	switch enc {
 	case transfer.SevenBit:

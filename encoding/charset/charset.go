@@ -99,7 +99,7 @@ func validUTF8(s string) (int, bool) {
 	rest := s
 	for len(rest) > 0 {
 		if rest[0] < utf8.RuneSelf {
-			rest = rest[1:]
+			rest = rest[asciiRun(rest):]
 			continue
 		}
 		// Nearly all of Japanese: three octets that can be neither overlong nor a
@@ -115,4 +115,15 @@ func validUTF8(s string) (int, bool) {
 		rest = rest[size:]
 	}
 	return len(s), true
+}
+
+// asciiRun returns how many octets of ASCII s begins with.
+func asciiRun(s string) (n int) {
+	for len(s)-n >= 8 && load(s[n:])&high == 0 {
+		n += 8
+	}
+	for n < len(s) && s[n] < utf8.RuneSelf {
+		n++
+	}
+	return n
 }

@@ -288,6 +288,7 @@ func TestLongRuns(t *testing.T) {
 func FuzzISO2022JP(f *testing.F) {
 	for _, s := range []string{"", "日本語", "aあb①", "ﾊﾟｶﾞ", "カ\u3099", "\x1b$B", "〜−‖", "\xff日", "😀"} {
 		f.Add(s, 20)
+		f.Add(s, -20)
 	}
 	f.Fuzz(func(t *testing.T, s string, limit int) {
 		for _, c := range []charset.Charset{charset.ISO2022JP, charset.CP50220} {

@@ -21,6 +21,6 @@
 // [Clean] takes away what nobody sees, and [Transliterate] replaces what a reader
 // takes for the same. Both list what they did.
 //
-// Read charset.go, then table.go, encode.go and decode.go; clean.go,
+// Read charset.go, then table.go, encode.go and decode.go; traits.go, clean.go,
 // transliterate_table.go and transliterate.go stand beside them.
 package charset

@@ -1,6 +1,7 @@
 package charset
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 	"unicode/utf8"
@@ -66,15 +67,17 @@ type encoder struct {
 func (e *encoder) encode(s string, limit int) ([]byte, int, error) {
 	end := math.MaxInt
 	if limit < math.MaxInt-e.w {
-		end = e.w + limit
+		end = e.w + max(limit, 0)
 	}
 	i := 0
 	for i < len(s) {
-		var n int
+		n := e.runs(s[i:], end)
 		var err error
-		if c := s[i]; c < utf8.RuneSelf {
+		switch {
+		case n > 0:
+		case s[i] < utf8.RuneSelf:
 			n, err = e.ascii(s[i:], end)
-		} else if n = e.plain(s[i:], end); n == 0 {
+		default:
 			n, err = e.special(s[i:], end)
 		}
 		i += n
@@ -89,6 +92,58 @@ func (e *encoder) encode(s string, limit int) ([]byte, int, error) {
 	}
 	e.ascend()
 	return e.buf[:e.w], i, nil
+}
+
+// runs writes what Japanese text is nearly all made of, runs of ASCII and runs of
+// three-octet characters with an ordinary code, while there is room to spare up to
+// end and in the buffer. It returns how much of s that is. All of it is one function,
+// because the runs are short.
+func (e *encoder) runs(s string, end int) int {
+	t, buf, w, jis := e.table, e.buf[:min(len(e.buf), end)], e.w, e.jis
+	i := 0
+	for i < len(s) && len(buf)-w >= 2*esc+2 {
+		begin := w
+		if c := s[i]; c < utf8.RuneSelf {
+			if isShift(c) {
+				break
+			}
+			if jis {
+				buf[w], buf[w+1], buf[w+2] = toASCII[0], toASCII[1], toASCII[2]
+				w, jis = w+esc, false
+			}
+			for ; i < len(s) && s[i] < utf8.RuneSelf && !isShift(s[i]) && w < len(buf); i++ {
+				buf[w] = s[i]
+				w++
+			}
+			continue
+		}
+		if !jis {
+			buf[w], buf[w+1], buf[w+2] = toJIS[0], toJIS[1], toJIS[2]
+			w += esc
+		}
+		first := i
+		for n := min((len(s)-i)/3, (len(buf)-w-esc)/2); n > 0; n-- {
+			c := s[i : i+3]
+			v := uint(c[0])<<16 | uint(c[1])<<8 | uint(c[2])
+			block := v>>10&0x3C0 | v>>8&0x3F
+			if v&0xF0C0C0 != 0xE08080 || block < 32 { // no three octets, or too few for three
+				break
+			}
+			code := t.blocks[t.index[block]][v&0x3F]
+			if (code-1)&(vendor|halfKana) != 0 { // special, or none
+				break
+			}
+			binary.BigEndian.PutUint16(buf[w:], code)
+			i, w = i+3, w+2
+		}
+		if i == first {
+			w = begin
+			break
+		}
+		jis = true
+	}
+	e.w, e.jis = w, jis
+	return i
 }
 
 func (e *encoder) grow(n int) {
@@ -133,49 +188,6 @@ func (e *encoder) ascii(s string, end int) (int, error) {
 
 // isShift reports ESC, SO and SI.
 func isShift(c byte) bool { return c == 0x1B || c == 0x0E || c == 0x0F }
-
-// plain writes the run of three-octet characters with an ordinary code that s
-// begins with, as far as it fits: nearly all of a Japanese text.
-func (e *encoder) plain(s string, end int) int {
-	need := esc // to return to ASCII
-	if !e.jis {
-		need += esc
-	}
-	most := min(len(s)/3, (end-e.w-need)/2)
-	if most <= 0 {
-		return 0
-	}
-	e.grow(esc + 2*most)
-	w := e.w
-	if !e.jis {
-		w += copy(e.buf[w:], toJIS)
-	}
-	n := e.table.plain(e.buf[w:w+2*most], s)
-	if n > 0 {
-		e.w, e.jis = w+2*n, true
-	}
-	return 3 * n
-}
-
-// plain writes the codes of three-octet characters until dst is full or one has no
-// ordinary code, and returns how many there are.
-func (t *table) plain(dst []byte, s string) int {
-	n := 0
-	for ; len(s) >= 3 && len(dst) >= 2; n++ {
-		b0, b1, b2 := s[0], s[1], s[2]
-		block := uint(b0&0x0F)<<6 | uint(b1&0x3F)
-		if b0&0xF0 != 0xE0 || (b1^0x80)|(b2^0x80) > 0x3F || block < 32 {
-			break
-		}
-		code := t.blocks[t.index[block]][b2&0x3F]
-		if (code-1)&(vendor|halfKana) != 0 { // special, or none
-			break
-		}
-		dst[0], dst[1] = byte(code>>8), byte(code)
-		s, dst = s[3:], dst[2:]
-	}
-	return n
-}
 
 // special writes one character of any kind.
 func (e *encoder) special(s string, end int) (int, error) {

@@ -35,6 +35,7 @@ func Transliterate(c Charset, s string) (string, []Change) {
 		return s, nil
 	}
 	e := edits{s: s}
+	found := map[rune]string{} // by substitute, which takes its time
 	for i, r := range c.Unencodable(s) {
 		n := utf8.RuneLen(r)
 		if r == utf8.RuneError {
@@ -44,7 +45,11 @@ func Transliterate(c Charset, s string) (string, []Change) {
 			e.replace(i, n, "") // é as e and a combining accent
 			continue
 		}
-		to := substitute(r)
+		to, ok := found[r]
+		if !ok {
+			to = substitute(r)
+			found[r] = to
+		}
 		if to == "" {
 			continue
 		}
@@ -101,13 +106,15 @@ func fit(r rune, to string, source, before, next rune) string {
 	return to
 }
 
+// slashes are those of ½ and ㎧.
+var slashes = strings.NewReplacer("\u2044", "/", "\u2215", "/")
+
 // framed returns the text of a character in a frame or in a square.
 func framed(r rune, how style, number int) string {
 	if how == counted {
 		return "(" + strconv.Itoa(number) + ")"
 	}
-	to := norm.NFKC.String(string(r))
-	to = strings.NewReplacer("\u2044", "/", "\u2215", "/").Replace(to) // ½, ㎧
+	to := slashes.Replace(norm.NFKC.String(string(r)))
 	if how == bracketed {
 		to = "(" + to + ")"
 	}

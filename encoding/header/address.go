@@ -11,46 +11,52 @@ import (
 // name is written as Phrase does. The address is an addr-spec; its local part is
 // quoted exactly when it is no dot-atom.
 func (b *Builder) Mailbox(name, addr string, c charset.Charset) {
-	var scratch [128]byte
-	spec, err := AppendAddrSpec(append(scratch[:0], '<'), addr)
-	if err != nil {
-		b.fail(err)
+	if !IsPlainAddrSpec(addr) {
+		spec, err := AppendAddrSpec(nil, addr)
+		if err != nil {
+			b.fail(err)
+		}
+		addr = string(spec)
 	}
 	if b.err != nil {
 		return
 	}
-	spec = append(spec, '>')
 	if name == "" {
-		spec = spec[1 : len(spec)-1]
-	} else {
-		b.Phrase(name, c)
+		if b.gap(len(addr) + len(",")); b.err == nil {
+			b.buf = append(b.buf, addr...)
+		}
+		return
 	}
+	b.Phrase(name, c)
 	if b.err != nil {
 		return
 	}
-	b.gap(len(spec) + len(","))
-	if b.err == nil {
-		b.buf = append(b.buf, spec...)
+	if b.gap(len(addr) + len("<>,")); b.err == nil {
+		b.buf = append(b.buf, '<')
+		b.buf = append(b.buf, addr...)
+		b.buf = append(b.buf, '>')
 	}
 }
 
 // Phrase appends a display name (RFC 5322 section 3.2.5): as atoms, as a quoted
 // string, or as encoded-words in c if it isn't plain ASCII.
 func (b *Builder) Phrase(s string, c charset.Charset) {
-	if err := CheckText(s); err != nil {
-		b.fail(err)
+	if b.err == nil && isPlainPhrase(s) {
+		b.spaced(s)
+		return
 	}
+	ascii := b.check(s)
 	if b.err != nil || s == "" {
 		return
 	}
 	switch {
-	case !plainText(s):
+	case !ascii || !survives(s):
 		b.words(s, c)
 	case isPhrase(s):
 		b.spaced(s)
 	default:
 		q := string(appendQuoted(nil, s))
-		if !plainText(q) { // the backslashes made a word too long
+		if !survives(q) { // the backslashes made a word too long
 			b.words(s, c)
 			return
 		}
@@ -61,6 +67,27 @@ func (b *Builder) Phrase(s string, c charset.Charset) {
 		}
 		b.spaced(q)
 	}
+}
+
+// isPlainPhrase reports whether s is what most names in ASCII are: atoms with
+// single spaces between them, short, without the "=" of an encoded-word. It looks at
+// each octet once.
+func isPlainPhrase(s string) bool {
+	if s == "" || len(s) >= softLimit || s[len(s)-1] == ' ' {
+		return false
+	}
+	space := true
+	for i := range len(s) {
+		switch c := s[i]; {
+		case class[c]&isAtext != 0 && c != '=':
+			space = false
+		case c != ' ' || space:
+			return false
+		default:
+			space = true
+		}
+	}
+	return true
 }
 
 // isPhrase reports whether s is atoms with single spaces between them.
@@ -131,39 +158,45 @@ const (
 // and a host name for its domain, neither of them too long, as nearly all addresses
 // are: AppendAddrSpec leaves it as it is, and so does SMTP.
 func IsPlainAddrSpec(addr string) bool {
-	last := byte('.')
-	for i := range len(addr) {
-		switch c := addr[i]; {
-		case class[c]&isAtext != 0:
-		case last == '.':
+	for i := 0; ; i++ {
+		atom := i
+		for i < len(addr) && class[addr[i]]&isAtext != 0 {
+			i++
+		}
+		switch {
+		case i == atom || i == len(addr):
 			return false
-		case c == '@':
+		case addr[i] == '@':
 			return i <= maxLocalPart && isHostName(addr[i+1:])
-		case c != '.':
+		case addr[i] != '.':
 			return false
 		}
-		last = addr[i]
 	}
-	return false
 }
 
 // isHostName reports whether s is labels of letters, digits, hyphens and
 // underscores, none of them and all of it not too long, with no hyphen at an end.
 func isHostName(s string) bool {
-	first := 0 // octet of the label
-	for i := 0; i <= len(s); i++ {
-		if i < len(s) && s[i] != '.' {
-			if class[s[i]]&isHost == 0 {
-				return false
-			}
-			continue
+	for i := 0; ; i++ {
+		first := i
+		for i < len(s) && class[s[i]]&isHost != 0 {
+			i++
 		}
-		if i == first || i-first > maxLabel || s[first] == '-' || s[i-1] == '-' {
+		if !isLabel(s[first:i]) {
 			return false
 		}
-		first = i + 1
+		if i == len(s) {
+			return i <= maxDomain
+		}
+		if s[i] != '.' {
+			return false
+		}
 	}
-	return len(s) <= maxDomain
+}
+
+// isLabel looks at the length and the ends of a label.
+func isLabel(s string) bool {
+	return s != "" && len(s) <= maxLabel && s[0] != '-' && s[len(s)-1] != '-'
 }
 
 // appendLocalPart quotes a raw local part if it needs it, and unquotes a quoted

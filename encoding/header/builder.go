@@ -25,7 +25,9 @@ type Builder struct {
 }
 
 // Reset starts anew, appending to buf.
-func (b *Builder) Reset(buf []byte) { *b = Builder{buf: buf, line: len(buf), scratch: b.scratch} }
+func (b *Builder) Reset(buf []byte) {
+	b.buf, b.line, b.worded, b.err = buf, len(buf), false, nil
+}
 
 // Bytes returns the buffer with everything appended so far.
 func (b *Builder) Bytes() []byte { return b.buf }
@@ -91,15 +93,19 @@ func (b *Builder) gap(n int) {
 // Token appends s after a space or a fold. It is for what the grammar of the
 // field makes one piece: a message identifier, a media type, a date. It has to
 // be printable ASCII.
-func (b *Builder) Token(s string) {
-	if err := CheckASCII(s); err != nil {
-		b.fail(err)
+func (b *Builder) Token(s string) { token(b, s) }
+
+// TokenBytes is Token for what was put together in a buffer.
+func (b *Builder) TokenBytes(s []byte) { token(b, s) }
+
+func token[T string | []byte](b *Builder, s T) {
+	if !printable(s) {
+		b.fail(CheckASCII(string(s)))
 	}
 	if b.err != nil {
 		return
 	}
-	b.gap(len(s))
-	if b.err == nil {
+	if b.gap(len(s)); b.err == nil {
 		b.buf = append(b.buf, s...)
 	}
 }
@@ -107,8 +113,8 @@ func (b *Builder) Token(s string) {
 // Glue appends s with nothing before it, such as the comma between two
 // addresses.
 func (b *Builder) Glue(s string) {
-	if err := CheckASCII(s); err != nil {
-		b.fail(err)
+	if !printable(s) {
+		b.fail(CheckASCII(s))
 	}
 	if b.err == nil {
 		b.buf = append(b.buf, s...)
@@ -133,19 +139,26 @@ func (b *Builder) Structured(s string) {
 // would not survive as it is (an encoded-word look-alike, a space at an end, a
 // tab, a word that is longer than a line), becomes encoded-words in c.
 func (b *Builder) Text(s string, c charset.Charset) {
-	if err := CheckText(s); err != nil {
-		b.fail(err)
-	}
+	ascii := b.check(s)
 	if b.err != nil || s == "" {
 		return
 	}
 	// The first piece stays on the first line: readers exist that take a fold
 	// right after the colon for a space of the text.
-	if plainText(s) && b.column()+1+pieceEnd(s) <= softLimit {
+	if room := softLimit - b.column() - 1; ascii && survives(s) && (len(s) <= room || pieceEnd(s) <= room) {
 		b.spaced(s)
 		return
 	}
 	b.words(s, c)
+}
+
+// check makes the check of CheckText and reports whether s is printable ASCII.
+func (b *Builder) check(s string) (ascii bool) {
+	t := charset.TraitsOf(s)
+	if t&(charset.Breaks|charset.Invalid) != 0 {
+		b.fail(textError(s, t))
+	}
+	return t&(charset.NotASCII|charset.Controls) == 0
 }
 
 // spaced appends a space and s, and folds at the single spaces in s.
@@ -188,7 +201,7 @@ func (b *Builder) Plain(s string) {
 // is, on lines of up to 998 octets, and that no decoder takes for an encoded-word.
 // The values of fields that programs read are best written so, with Plain.
 func IsPlainValue(s string) bool {
-	if s == "" || !all(s, isPrint) || strings.Contains(s, "=?") || s[0] == ' ' || s[len(s)-1] == ' ' {
+	if s == "" || !printable(s) || hasOpening(s) || s[0] == ' ' || s[len(s)-1] == ' ' {
 		return false
 	}
 	for {
@@ -213,11 +226,11 @@ func pieceEnd(s string) int {
 	return len(s)
 }
 
-// plainText reports whether s can stand in a header as it is: printable ASCII
-// with nothing that a decoder would take for an encoded-word, no space at either
-// end, and no piece that is longer than a line.
-func plainText(s string) bool {
-	if !printable(s) || strings.Contains(s, "=?") || s[0] == ' ' || s[len(s)-1] == ' ' {
+// survives reports whether printable ASCII can stand in a header as it is: with
+// nothing that a decoder would take for an encoded-word, no space at either end,
+// and no piece that is longer than a line.
+func survives(s string) bool {
+	if hasOpening(s) || s[0] == ' ' || s[len(s)-1] == ' ' {
 		return false
 	}
 	for len(s) >= softLimit {
@@ -228,4 +241,10 @@ func plainText(s string) bool {
 		s = s[end+1:]
 	}
 	return true
+}
+
+// hasOpening reports whether s has "=?", with which an encoded-word begins.
+func hasOpening(s string) bool {
+	i := strings.IndexByte(s, '=')
+	return i >= 0 && strings.Contains(s[i:], "=?")
 }

@@ -38,14 +38,13 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // The classes of ASCII characters that the grammars distinguish.
 const (
-	isAtext   = 1 << iota // RFC 5322 section 3.2.3
-	isToken               // RFC 2045 section 5.1
-	isAttr                // attribute-char of RFC 2231 section 7
-	isQWord               // stands for itself in an encoded-word of a phrase, RFC 2047 section 5 (3)
-	isPrint               // SP to ~
-	isFtext               // RFC 5322 section 3.6.8
-	isControl             // CR, LF, NUL
-	isHost                // letters, digits, "-", ".", and "_", which some host names have
+	isAtext = 1 << iota // RFC 5322 section 3.2.3
+	isToken             // RFC 2045 section 5.1
+	isAttr              // attribute-char of RFC 2231 section 7
+	isQWord             // stands for itself in an encoded-word of a phrase, RFC 2047 section 5 (3)
+	isPrint             // SP to ~
+	isFtext             // RFC 5322 section 3.6.8
+	isHost              // letters, digits, "-", and "_", which some host names have
 )
 
 var class = func() (t [256]uint8) {
@@ -59,8 +58,7 @@ var class = func() (t [256]uint8) {
 	add("!#$%&'*+-.^_`{|}~", isToken)
 	add("!#$&+-.^_`{|}~", isAttr)
 	add("!*+-/", isQWord)
-	add("\r\n\x00", isControl)
-	add("-._", isHost)
+	add("-_", isHost)
 	for c := ' '; c <= '~'; c++ {
 		t[c] |= isPrint
 		if c != ' ' && c != ':' {
@@ -81,23 +79,18 @@ func all[T string | []byte](s T, bit uint8) bool {
 // CheckText returns an *Error if s can't be the text of a header: if it has CR,
 // LF or NUL, or isn't valid UTF-8. It is the check that every method of [Builder]
 // makes itself.
-func CheckText(s string) error {
-	if printable(s) {
-		return nil
-	}
-	var bits uint8
-	for i := range len(s) {
-		bits |= class[s[i]]
-	}
-	if bits&isControl != 0 {
+func CheckText(s string) error { return textError(s, charset.TraitsOf(s)) }
+
+// textError is CheckText for a text with the given traits.
+func textError(s string, t charset.Traits) error {
+	if t&charset.Breaks != 0 {
 		i := strings.IndexAny(s, "\r\n\x00")
 		return &Error{ErrControl, rune(s[i]), i}
 	}
-	if charset.UTF8.Encodable(s) {
-		return nil
-	}
-	for i, r := range charset.UTF8.Unencodable(s) {
-		return &Error{ErrInvalidUTF8, r, i}
+	if t&charset.Invalid != 0 {
+		for i, r := range charset.UTF8.Unencodable(s) {
+			return &Error{ErrInvalidUTF8, r, i}
+		}
 	}
 	return nil
 }
@@ -118,25 +111,54 @@ func CheckASCII(s string) error {
 	return nil
 }
 
-// printable reports whether s is printable ASCII and spaces, eight octets at a
-// time.
-func printable(s string) bool {
-	const ones = 0x0101010101010101
-	for ; len(s) >= 8; s = s[8:] {
-		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-		if (x|(x+ones)|(x-' '*ones))&(0x80*ones) != 0 { // above 127, DEL, below the space
-			return false
-		}
-	}
-	return all(s, isPrint)
+const (
+	ones = 0x0101010101010101
+	high = 0x80 * ones
+)
+
+// load makes one number of the eight octets at i.
+func load[T string | []byte](s T, i int) uint64 {
+	s = s[i : i+8]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
+
+// unprintable tells whether any of eight octets is above 127, DEL, or below from,
+// which is the space or what follows it.
+func unprintable(x, from uint64) uint64 { return (x | (x + ones) | (x - from*ones)) & high }
+
+// printable reports whether s is printable ASCII and spaces, eight octets at a
+// time, the last ones again if need be.
+func printable[T string | []byte](s T) bool {
+	if len(s) < 8 {
+		return all(s, isPrint)
+	}
+	bad := unprintable(load(s, len(s)-8), ' ')
+	for i := 0; i < len(s)-8 && bad == 0; i += 8 {
+		bad = unprintable(load(s, i), ' ')
+	}
+	return bad == 0
+}
+
+// isName is the same without spaces and colons.
+func isName(s string) bool {
+	if len(s) < 8 {
+		return all(s, isFtext)
+	}
+	bad := notName(load(s, len(s)-8))
+	for i := 0; i < len(s)-8 && bad == 0; i += 8 {
+		bad = notName(load(s, i))
+	}
+	return bad == 0
+}
+
+func notName(x uint64) uint64 { return unprintable(x, '!') | ((x^':'*ones)-ones)&high }
 
 // CheckName returns an *Error if s isn't a header field name (RFC 5322 section
 // 2.2): one or more printable ASCII characters except colon and space. Names
 // over 76 octets are refused too, because no value fits beside them.
 func CheckName(s string) error {
-	if s != "" && len(s) <= 76 && all(s, isFtext) {
+	if s != "" && len(s) <= 76 && isName(s) {
 		return nil
 	}
 	for i, r := range s {

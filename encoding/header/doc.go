@@ -15,5 +15,5 @@
 // What was given is what a reader decodes: no space is inserted into a long
 // word, none is lost, and a text that looks like an encoded-word stays text.
 //
-// Read check.go, then builder.go, words.go, address.go and param.go.
+// Read check.go, then builder.go, fixed.go, words.go, address.go and param.go.
 package header

@@ -13,20 +13,7 @@ import (
 // form of RFC 2231: name*=UTF-8”... if that fits on a line, and otherwise in
 // numbered sections, none of which splits a character.
 func (b *Builder) Param(name, value string) {
-	if err := CheckText(value); err != nil {
-		b.fail(err)
-	}
-	if !IsToken(name) {
-		b.fail(&Error{Err: ErrFieldName})
-	}
-	if b.err != nil {
-		return
-	}
-	b.Glue(";")
-	var scratch [softLimit]byte
-	if p, ok := appendPlainParam(scratch[:0], name, value); ok {
-		b.gap(len(p) + 1)
-		b.buf = append(b.buf, p...)
+	if b.plainParam(name, value) || b.err != nil {
 		return
 	}
 	const prefix = "UTF-8''"
@@ -80,20 +67,7 @@ func (b *Builder) sections(name, prefix, value string) {
 // mailers look there. A reader that knows RFC 2231 finds the same value in the
 // filename* parameter of Content-Disposition.
 func (b *Builder) ParamWords(name, value string, c charset.Charset) {
-	if err := CheckText(value); err != nil {
-		b.fail(err)
-	}
-	if !IsToken(name) {
-		b.fail(&Error{Err: ErrFieldName})
-	}
-	if b.err != nil {
-		return
-	}
-	b.Glue(";")
-	var scratch [softLimit]byte
-	if p, ok := appendPlainParam(scratch[:0], name, value); ok {
-		b.gap(len(p) + 1)
-		b.buf = append(b.buf, p...)
+	if b.plainParam(name, value) || b.err != nil {
 		return
 	}
 	b.fold(" ")
@@ -115,20 +89,37 @@ func (b *Builder) ParamWords(name, value string, c charset.Charset) {
 	b.buf = append(b.buf, '"')
 }
 
-// appendPlainParam appends name=value if value is ASCII that a reader takes as it
-// is, and that fits on a line of its own.
-func appendPlainParam(dst []byte, name, value string) ([]byte, bool) {
-	if len(name)+len(value)+len(` ="";`) > softLimit || !printable(value) || strings.Contains(value, "=?") {
-		return dst, false
+// plainParam begins a parameter and appends it as name=value, if value is ASCII
+// that a reader takes as it is and that fits on a line of its own.
+func (b *Builder) plainParam(name, value string) bool {
+	ascii := b.check(value)
+	if !IsToken(name) {
+		b.fail(&Error{Err: ErrFieldName})
 	}
-	dst = append(dst, name...)
-	dst = append(dst, '=')
-	if value != "" && all(value, isAttr) { // some readers take "'", "*" and "%" for RFC 2231
-		dst = append(dst, value...)
+	if b.err != nil {
+		return false
+	}
+	b.buf = append(b.buf, ';')
+	if !ascii || hasOpening(value) {
+		return false
+	}
+	n := len(name) + len("=") + len(value)
+	bare := value != "" && all(value, isAttr) // some readers take "'", "*" and "%" for RFC 2231
+	if !bare {
+		n += len(`""`) + strings.Count(value, `"`) + strings.Count(value, `\`)
+	}
+	if len(" ;")+n > softLimit {
+		return false
+	}
+	b.gap(n + len(";"))
+	b.buf = append(b.buf, name...)
+	b.buf = append(b.buf, '=')
+	if bare {
+		b.buf = append(b.buf, value...)
 	} else {
-		dst = appendQuoted(dst, value)
+		b.buf = appendQuoted(b.buf, value)
 	}
-	return dst, len(dst)+len(" ;") <= softLimit
+	return true
 }
 
 func attrLen(s string) int {

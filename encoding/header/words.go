@@ -47,48 +47,67 @@ type wordWriter struct {
 // word appends white space and one encoded-word of at most limit octets, and
 // returns how much of s it holds; nothing is appended if no character fits.
 func (b *wordWriter) word(s string, limit int, space string) int {
-	limit = min(limit, wordLimit)
-	label := b.charset.String()
-	room := limit - len("=?") - len(label) - len("?B?") - len("?=")
+	room := min(limit, wordLimit) - len(b.opening()) - len("?=")
 	if room < 4 {
 		return 0
 	}
 	if b.q {
-		return b.wordQ(s, label, room, space)
+		return b.wordQ(s, room, space)
 	}
-	if b.scratch == nil {
-		b.scratch = make([]byte, 0, wordLimit)
+	octets, n := b.octets(s, room/4*3)
+	if n > 0 {
+		b.open(space)
+		b.buf = base64.StdEncoding.AppendEncode(b.buf, octets)
+		b.buf = append(b.buf, "?="...)
 	}
-	octets, n, err := b.charset.AppendPrefix(b.scratch, s, room/4*3)
-	if err != nil && n == 0 {
-		r, _ := utf8.DecodeRuneInString(s)
-		b.fail(&Error{err, r, 0})
-		return 0
-	}
-	if n == 0 {
-		return 0
-	}
-	b.open(label, 'B', space)
-	b.buf = base64.StdEncoding.AppendEncode(b.buf, octets)
-	b.buf = append(b.buf, "?="...)
 	return n
 }
 
-func (b *wordWriter) open(label string, encoding byte, space string) {
+// octets returns the whole characters of s that take at most limit octets in the
+// charset, and how much of s they are.
+func (b *wordWriter) octets(s string, limit int) ([]byte, int) {
+	if b.scratch == nil {
+		b.scratch = make([]byte, 0, wordLimit)
+	}
+	if !b.charset.JIS() { // it was checked before
+		n := min(limit, len(s))
+		for n > 0 && n < len(s) && !utf8.RuneStart(s[n]) {
+			n--
+		}
+		return append(b.scratch, s[:n]...), n
+	}
+	octets, n, err := b.charset.AppendPrefix(b.scratch, s, limit)
+	if err != nil && n == 0 {
+		r, _ := utf8.DecodeRuneInString(s)
+		b.fail(&Error{err, r, 0})
+	}
+	return octets, n
+}
+
+// opening is what an encoded-word begins with.
+func (b *wordWriter) opening() string {
+	switch {
+	case b.charset.JIS():
+		return "=?ISO-2022-JP?B?"
+	case b.q:
+		return "=?UTF-8?Q?"
+	}
+	return "=?UTF-8?B?"
+}
+
+func (b *wordWriter) open(space string) {
 	if space == "\r\n " {
 		b.fold(" ")
 	} else {
 		b.buf = append(b.buf, space...)
 	}
 	b.worded = true
-	b.buf = append(b.buf, "=?"...)
-	b.buf = append(b.buf, label...)
-	b.buf = append(b.buf, '?', encoding, '?')
+	b.buf = append(b.buf, b.opening()...)
 }
 
 // wordQ is word with the Q encoding, of UTF-8 only. It writes nothing but what a
 // phrase allows (RFC 2047 section 5 (3)), so that it serves everywhere.
-func (b *wordWriter) wordQ(s, label string, room int, space string) int {
+func (b *wordWriter) wordQ(s string, room int, space string) int {
 	n := 0
 	for n < len(s) {
 		_, size := utf8.DecodeRuneInString(s[n:])
@@ -105,7 +124,7 @@ func (b *wordWriter) wordQ(s, label string, room int, space string) int {
 	if n == 0 {
 		return 0
 	}
-	b.open(label, 'Q', space)
+	b.open(space)
 	for i := range n {
 		switch ch := s[i]; {
 		case ch == ' ':
@@ -135,9 +154,9 @@ var qCosts = func() (t [256]uint8) {
 
 // prefersQ reports whether the Q encoding of s is shorter than the B encoding.
 func prefersQ(s string) bool {
-	q := 0
-	for i := range len(s) {
+	q, most := 0, 4*len(s)
+	for i := 0; i < len(s) && 3*q < most; i++ {
 		q += int(qCosts[s[i]])
 	}
-	return 3*q < 4*len(s)
+	return 3*q < most
 }

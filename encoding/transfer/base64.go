@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"slices"
+	"sync"
 )
 
 const (
@@ -142,47 +143,80 @@ func (e *Base64Writer) Close() error {
 
 // Base64Reader reads octets from r and gives base64 lines.
 type Base64Reader struct {
-	r   io.Reader
-	in  []byte
-	out []byte // what is still to be given
-	buf []byte
-	err error // of r, once everything before it was given
+	r    io.Reader
+	out  []byte // what is still to be given
+	room *base64Room
+	err  error // of r, once everything before it was given
 }
 
-// NewBase64Reader returns a Base64Reader. It holds about 35 KB while it is read.
+// base64Room is what a Base64Reader works in, from the first reading to the end.
+type base64Room struct {
+	in  [chunkLines * base64In]byte
+	out [chunkLines * base64Out]byte
+}
+
+var base64Rooms = sync.Pool{New: func() any { return new(base64Room) }}
+
+// NewBase64Reader returns a Base64Reader. It holds about 35 KB while it is read,
+// which the next one uses again if it is read to the end.
 func NewBase64Reader(r io.Reader) *Base64Reader { return &Base64Reader{r: r} }
 
 // Read gives the next octets. An error of the underlying reader comes out after
 // the lines that were complete before it; no padding is written then, so a broken
 // source never looks like a whole one.
 func (d *Base64Reader) Read(p []byte) (int, error) {
-	for len(d.out) == 0 {
-		if d.err != nil {
-			return 0, d.err
-		}
-		d.fill()
+	if err := d.fill(); err != nil {
+		return 0, err
 	}
 	n := copy(p, d.out)
 	d.out = d.out[n:]
 	return n, nil
 }
 
-func (d *Base64Reader) fill() {
-	if d.in == nil {
-		d.in = make([]byte, chunkLines*base64In)
-		d.buf = make([]byte, 0, chunkLines*base64Out)
+// WriteTo writes all lines to w.
+func (d *Base64Reader) WriteTo(w io.Writer) (n int64, err error) {
+	for {
+		if err := d.fill(); err == io.EOF {
+			return n, nil
+		} else if err != nil {
+			return n, err
+		}
+		k, err := w.Write(d.out)
+		n, d.out = n+int64(k), d.out[k:]
+		if err == nil && len(d.out) > 0 {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			return n, err
+		}
 	}
-	// Not io.ReadFull, which can't tell the end from a source that broke off with
-	// io.ErrUnexpectedEOF.
-	n := 0
-	for n < len(d.in) && d.err == nil {
-		var k int
-		k, d.err = d.r.Read(d.in[n:])
-		n += k
+}
+
+// fill reads and encodes if nothing is left to be given.
+func (d *Base64Reader) fill() error {
+	for len(d.out) == 0 {
+		if d.err != nil {
+			if d.room != nil {
+				base64Rooms.Put(d.room)
+				d.room, d.out = nil, nil
+			}
+			return d.err
+		}
+		if d.room == nil {
+			d.room = base64Rooms.Get().(*base64Room)
+		}
+		// Not io.ReadFull, which can't tell the end from a source that broke off with
+		// io.ErrUnexpectedEOF.
+		n, in := 0, d.room.in[:]
+		for n < len(in) && d.err == nil {
+			var k int
+			k, d.err = d.r.Read(in[n:])
+			n += k
+		}
+		if d.err != nil && d.err != io.EOF {
+			n -= n % base64In
+		}
+		d.out = AppendBase64(d.room.out[:0], in[:n])
 	}
-	if d.err != nil && d.err != io.EOF {
-		n -= n % base64In
-	}
-	d.buf = AppendBase64(d.buf[:0], d.in[:n])
-	d.out = d.buf
+	return nil
 }

@@ -1,5 +1,7 @@
 package transfer
 
+import "math/bits"
+
 // Encoding is a Content-Transfer-Encoding (RFC 2045 section 6).
 type Encoding uint8
 
@@ -102,13 +104,8 @@ func scan[T string | []byte](s *Scanner, p T) {
 			s.from = -1
 		}
 		if s.from < 0 && s.l1 != '\r' {
-			if n := run(s, p[i:]); n > 0 { // nearly everything
-				i += n
-				continue
-			}
-			if p[i] == '\r' && i+1 < len(p) && p[i+1] == '\n' {
-				s.endLine(s.col, s.l1)
-				i += 2
+			if end := lines(s, p, i); end > i { // nearly everything
+				i = end
 				continue
 			}
 		}
@@ -117,33 +114,53 @@ func scan[T string | []byte](s *Scanner, p T) {
 	}
 }
 
-// run looks at the octets before the first control character of p and returns how
-// many there are.
-func run[T string | []byte](s *Scanner, p T) int {
-	n, eightBit, equals := 0, 0, 0
-	for len(p)-n >= 8 { // as many at a time as long as they are of one kind
-		x := load(p[n : n+8])
-		if x&high == high {
-			eightBit += 8
-		} else if noise(x) != 0 {
+// lines looks at p from start on, where a line is under way, and returns where that
+// needs a closer look: at a control character that isn't of a CRLF, and at a line
+// that begins with "F".
+func lines[T string | []byte](s *Scanner, p T, start int) int {
+	i, line, last := start, start-int(s.col), s.l1
+	eightBit, equals, longest, trailing := 0, 0, 0, false
+	for i < len(p) {
+		for len(p)-i >= 8 { // as many at a time as long as they are of one kind
+			x := load(p[i : i+8])
+			if x&high == high {
+				eightBit += 8
+			} else if first := noise(x); first != 0 {
+				i += bits.TrailingZeros64(first) / 8
+				break
+			}
+			i += 8
+		}
+		for ; i < len(p) && p[i] >= ' ' && p[i] != 0x7F; i++ {
+			if p[i] >= 0x80 {
+				eightBit++
+			} else if p[i] == '=' {
+				equals++
+			}
+		}
+		if i > start {
+			last = p[i-1]
+		}
+		if len(p)-i < 2 || p[i] != '\r' || p[i+1] != '\n' {
 			break
 		}
-		n += 8
-	}
-	for ; n < len(p) && p[n] >= ' ' && p[n] != 0x7F; n++ {
-		if p[n] >= 0x80 {
-			eightBit++
-		} else if p[n] == '=' {
-			equals++
+		longest = max(longest, i-line)
+		trailing = trailing || i > line && isBlank(last)
+		i += 2
+		if line = i; i < len(p) && p[i] == 'F' {
+			break
 		}
 	}
-	if n > 0 {
-		s.l1 = p[n-1]
-		s.col += int64(n)
-		s.facts.EightBit += int64(eightBit)
-		s.facts.Equals += int64(equals)
+	s.facts.EightBit += int64(eightBit)
+	s.facts.Equals += int64(equals)
+	s.facts.LongLine = s.facts.LongLine || longest > MaxLine
+	s.facts.Trailing = s.facts.Trailing || trailing
+	if i > line {
+		s.l1, s.col, s.from = last, int64(i-line), -1
+	} else if i > start {
+		s.l1, s.l2, s.col, s.from = '\n', 0, 0, 0
 	}
-	return n
+	return i
 }
 
 const (
@@ -151,8 +168,9 @@ const (
 	high = 0x80 * ones
 )
 
-// noise tells whether any of eight octets is none of the quiet ones, which are
-// printable ASCII and space without "=".
+// noise tells which of eight octets, the first one in the low bits, is none of the
+// quiet ones, which are printable ASCII and space without "=". Only the first that
+// it tells is certain.
 func noise(x uint64) uint64 {
 	return (x | (x + ones) | (x - ' '*ones) | ((x ^ '='*ones) - ones)) & high
 }

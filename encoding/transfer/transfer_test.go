@@ -2,12 +2,14 @@ package transfer_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"io"
 	"math/rand/v2"
 	"mime/quotedprintable"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 
@@ -126,6 +128,11 @@ func checkBase64(t testing.TB, in []byte, cut uint64) {
 			t.Fatalf("reader: %q, %v\nwhole: %q", got, err, out)
 		}
 	}
+	var b2 strings.Builder
+	n, err := transfer.NewBase64Reader(iotest.OneByteReader(bytes.NewReader(in))).WriteTo(&b2)
+	if err != nil || n != int64(len(out)) || b2.String() != out {
+		t.Fatalf("WriteTo: %d, %q, %v\nwhole: %q", n, b2.String(), err, out)
+	}
 }
 
 func TestBase64AllSizes(t *testing.T) {
@@ -150,6 +157,67 @@ func TestBase64ReaderBrokenSource(t *testing.T) {
 			t.Errorf("%d octets, %v", len(got), err)
 		}
 	}
+}
+
+// A writer that fails or takes less than it is given ends WriteTo; the rest can be
+// read.
+func TestBase64ReaderToBadWriter(t *testing.T) {
+	in := bytes.Repeat([]byte("x"), 100_000)
+	whole := string(transfer.AppendBase64(nil, in))
+	for _, w := range []*limited{{room: 30_000, err: io.ErrClosedPipe}, {room: 30_000}} {
+		r := transfer.NewBase64Reader(bytes.NewReader(in))
+		n, err := r.WriteTo(w)
+		if want := cmp.Or(w.err, io.ErrShortWrite); err != want || n != 30_000 || w.String() != whole[:n] {
+			t.Errorf("%d octets, %v, want %v", n, err, want)
+		}
+		rest, err := io.ReadAll(r)
+		if err != nil || w.String()+string(rest) != whole {
+			t.Errorf("%d octets behind it, %v", len(rest), err)
+		}
+	}
+}
+
+// limited takes so many octets.
+type limited struct {
+	strings.Builder
+	room int
+	err  error
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	k := min(len(p), l.room)
+	l.room -= k
+	l.Builder.Write(p[:k])
+	if k < len(p) {
+		return k, l.err
+	}
+	return k, nil
+}
+
+// Readers that are used at once and one after the other don't meet in the room that
+// they share.
+func TestBase64ReadersAtOnce(t *testing.T) {
+	var all sync.WaitGroup
+	for k := range 8 {
+		all.Go(func() {
+			for n := range 200 {
+				in := bytes.Repeat([]byte{byte('a' + k)}, n*37)
+				var src io.Reader = bytes.NewReader(in)
+				if n%5 == 0 {
+					src = io.MultiReader(src, iotest.ErrReader(io.ErrUnexpectedEOF))
+				}
+				r := transfer.NewBase64Reader(src)
+				got, err := io.ReadAll(r)
+				if _, again := r.Read(make([]byte, 1)); err == nil && again != io.EOF || err != nil && again != err {
+					t.Errorf("after the end: %v, then %v", err, again)
+				}
+				if want := string(transfer.AppendBase64(nil, in)); err == nil && string(got) != want || !strings.HasPrefix(want, string(got)) {
+					t.Errorf("%d octets of %c: %.80q", len(in), 'a'+k, got)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 type failing struct{ after int }
