@@ -32,8 +32,9 @@ bench: modules ## run all benchmarks; those of bench/ compare with other librari
 integration: ## real servers and foreign mail readers, which are installed if missing (root, Debian)
 	@.ci/install-servers
 	@go test -tags integration -list . ./internal/integration | grep -q TestRandomMails
+	@go test -tags integration -list . ./internal/integration | grep -q TestRelayTurns
 	@go test -tags integration -list . ./internal/agreement | grep -q TestReadersAgree
-	go test -tags integration -count=1 -timeout 10m ./internal/integration/... ./internal/agreement/...
+	go test -tags integration -count=1 -timeout 20m -parallel 8 ./internal/integration/... ./internal/agreement/...
 
 api: ## compare the exported API with api.txt
 	@go run ./internal/api

@@ -87,14 +87,11 @@ var ErrURL = errors.New("qdmail: invalid mail URL")
 // An unknown scheme or key is an error. No error quotes the URL or the password.
 // Every error wraps ErrURL.
 func Open(rawURL string, extra ...Scheme) (*Mailer, error) {
-	t, err := openTransport(rawURL, extra)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrURL, err)
-	}
-	return &Mailer{Transport: t}, nil
+	return OpenWith(rawURL, Options{Schemes: extra})
 }
 
-func openTransport(rawURL string, extra []Scheme) (delivery.Transport, error) {
+// openTransport opens a URL, of which take may take something out before.
+func openTransport(rawURL string, extra []Scheme, take func(*url.URL) error) (delivery.Transport, error) {
 	name, rest, ok := strings.Cut(rawURL, ":")
 	if !ok || name == "" || strings.ContainsAny(name, "@/?#[] ") {
 		return nil, errors.New("there is no scheme, such as smtp://")
@@ -106,6 +103,9 @@ func openTransport(rawURL string, extra []Scheme) (delivery.Transport, error) {
 		}
 		u, err := parseURL(rawURL, rest)
 		if err != nil {
+			return nil, err
+		}
+		if err := take(u); err != nil {
 			return nil, err
 		}
 		return s.Open(u)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -68,7 +69,7 @@ func (s popState) records() ([]popRecord, error) {
 			records = append(records, popRecord{key, at})
 		}
 	}
-	slices.SortStableFunc(records, func(a, b popRecord) int { return b.at.Compare(a.at) })
+	sort.SliceStable(records, func(i, j int) bool { return records[i].at.After(records[j].at) })
 	return records, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/md5"
 	"fmt"
 	"net"
-	"strconv"
 	"strings"
 
 	"github.com/emersion/go-sasl"
@@ -138,18 +137,18 @@ func (b *bearer) Next([]byte) ([]byte, error) {
 
 func (b *bearer) proven() bool { return !b.explained }
 
-// newOAuthBearer is OAUTHBEARER (RFC 7628).
+// newOAuthBearer is OAUTHBEARER (RFC 7628 section 3.1). It is written here because
+// that of go-sasl brings a JSON decoder along, for what a server says after a
+// refusal and nobody looks at.
 func newOAuthBearer(l *login) sasl.Client {
-	_, digits, _ := net.SplitHostPort(l.cfg.Addr)
-	port, _ := strconv.Atoi(digits)
-	_, initial, _ := sasl.NewOAuthBearerClient(&sasl.OAuthBearerOptions{
-		// A saslname (RFC 5801 section 4), which go-sasl leaves to its caller.
-		Username: strings.NewReplacer("=", "=3D", ",", "=2C").Replace(l.cfg.Username),
-		Token:    l.secret,
-		Host:     strings.TrimSuffix(l.cfg.host, "."),
-		Port:     port,
-	}).Start()
-	return &bearer{name: sasl.OAuthBearer, initial: string(initial), nothing: "\x01"}
+	user := ""
+	if l.cfg.Username != "" { // a saslname (RFC 5801 section 4)
+		user = "a=" + strings.NewReplacer("=", "=3D", ",", "=2C").Replace(l.cfg.Username)
+	}
+	_, port, _ := net.SplitHostPort(l.cfg.Addr)
+	initial := "n," + user + ",\x01host=" + strings.TrimSuffix(l.cfg.host, ".") + "\x01port=" + port +
+		"\x01auth=Bearer " + l.secret + "\x01\x01"
+	return &bearer{name: sasl.OAuthBearer, initial: initial, nothing: "\x01"}
 }
 
 // newXOAuth2 is XOAUTH2, which Google and Microsoft had before there was RFC 7628.

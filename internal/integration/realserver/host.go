@@ -1,6 +1,7 @@
-// Package realserver runs Postfix and Dovecot for the integration suite: both
-// from a scratch folder, on free loopback ports, with a CA of their own and
-// without touching what is installed in /etc.
+// Package realserver runs mail servers for the integration suite, all from scratch
+// folders, on free loopback ports, with a CA of their own and without touching
+// what is installed in /etc: Postfix with Dovecot, Exim, OpenSMTPD, Dovecot's
+// submission server, smtp-server of npm and Postfix's smtp-sink.
 //
 // Postfix takes mail from authenticated users on a submission port (STARTTLS
 // demanded) and on a port with implicit TLS, and delivers into the Maildirs of a
@@ -9,7 +10,8 @@
 // Maildirs over POP3. The programs have to be installed (Postfix 3.6 or later,
 // Dovecot 2.3) and the caller has to be root, since Postfix changes its user.
 //
-// Read host.go, then process.go, maildir.go and certs.go.
+// Read host.go, then process.go, maildir.go and certs.go; server.go, jail.go and
+// a file for each other server; tap.go counts turns.
 package realserver
 
 import (
@@ -89,7 +91,7 @@ func start() (h *Host, err error) {
 	}
 	h.CAFile = filepath.Join(h.Dir, "tls", "ca.pem")
 	h.StrangerCA = filepath.Join(h.Dir, "tls", "stranger.pem")
-	if err := h.ports(); err != nil {
+	if err := freePorts(&h.Submission, &h.Submissions, &h.POP3S); err != nil {
 		return h, err
 	}
 	if err := h.folders(); err != nil {
@@ -101,6 +103,7 @@ func start() (h *Host, err error) {
 	for name, to := range map[string]string{
 		"main.cf": "postfix/etc", "master.cf": "postfix/etc",
 		"dovecot.conf": "dovecot", "users": "dovecot",
+		"oauth2.conf.ext": "dovecot", "token.key": "dovecot/keys/default/HS256",
 	} {
 		if err := h.fill(name, filepath.Join(h.Dir, to, name)); err != nil {
 			return h, err
@@ -171,20 +174,6 @@ func (h *Host) URL(scheme string, u User, query url.Values) string {
 	return out.String()
 }
 
-// ports picks free ports. All are held open until the last is known, so that
-// they differ.
-func (h *Host) ports() error {
-	for _, p := range []*int{&h.Submission, &h.Submissions, &h.POP3S} {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		defer l.Close()
-		*p = l.Addr().(*net.TCPAddr).Port
-	}
-	return nil
-}
-
 func (h *Host) folders() error {
 	// The servers' users have to get through to their own folders.
 	if err := os.Chmod(h.Dir, 0o755); err != nil {
@@ -192,7 +181,7 @@ func (h *Host) folders() error {
 	}
 	for _, name := range []string{
 		"tls", "mail", "postfix/etc", "postfix/spool", "postfix/data", "postfix/log",
-		"dovecot/run", "dovecot/state",
+		"dovecot/run", "dovecot/state", "dovecot/keys/default/HS256",
 	} {
 		if err := os.MkdirAll(filepath.Join(h.Dir, name), 0o755); err != nil {
 			return err

@@ -1,13 +1,11 @@
 package realserver
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 	"time"
 )
@@ -20,49 +18,19 @@ func maildir(address string) string {
 
 // Mails returns the files of all mails that were delivered to u, in the order of
 // their names.
-func (h *Host) Mails(u User) ([]string, error) {
-	var files []string
-	for _, sub := range []string{"new", "cur"} {
-		found, err := filepath.Glob(filepath.Join(h.Dir, "mail", maildir(u.Address), sub, "*"))
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, found...)
-	}
-	sort.Strings(files)
-	return files, nil
-}
+func (h *Host) Mails(u User) ([]string, error) { return h.Maildirs().Search(u, Contains("")) }
 
 // Find returns the files of u's mails whose header has the Message-ID, given
 // without angle brackets.
 func (h *Host) Find(u User, messageID string) ([]string, error) {
-	files, err := h.Mails(u)
-	if err != nil {
-		return nil, err
-	}
-	var found []string
-	for _, file := range files {
-		mail, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		header, _, _ := bytes.Cut(mail, []byte("\n\n"))
-		if bytes.Contains(header, []byte("<"+messageID+">")) {
-			found = append(found, file)
-		}
-	}
-	return found, nil
+	return h.Maildirs().Search(u, HasID(messageID))
 }
 
 // Await waits for the mail with the Message-ID to reach u and returns its file.
 func (h *Host) Await(ctx context.Context, u User, messageID string) (string, error) {
-	var files []string
-	err := poll(ctx, func() (done bool, err error) {
-		files, err = h.Find(u, messageID)
-		return len(files) > 0, err
-	})
+	files, err := h.Maildirs().Await(ctx, u, 1, HasID(messageID))
 	if err != nil {
-		return "", fmt.Errorf("mail <%s> for %s: %w", messageID, u.Address, err)
+		return "", fmt.Errorf("mail <%s>: %w", messageID, err)
 	}
 	return files[0], nil
 }
@@ -80,6 +48,17 @@ func (h *Host) Drain(ctx context.Context) error {
 	return nil
 }
 
+// finished reports whether a file is a mail, and not what a sendmail program left
+// behind that was killed: Postfix makes a file of maildrop executable when it is
+// whole.
+func finished(queue string, d fs.DirEntry) bool {
+	if queue != "maildrop" {
+		return true
+	}
+	fi, err := d.Info()
+	return err == nil && fi.Mode()&0o100 != 0
+}
+
 // queued counts the mails in the queues, in the order in which a mail goes
 // through them, so that one that moves on meanwhile is met again; twice, since a
 // deferred one goes back.
@@ -92,7 +71,7 @@ func (h *Host) queued() (int, error) {
 				switch {
 				case os.IsNotExist(err):
 					return nil // moved on while we looked
-				case err == nil && d.Type().IsRegular():
+				case err == nil && d.Type().IsRegular() && finished(queue, d):
 					n++
 				}
 				return err

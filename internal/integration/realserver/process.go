@@ -29,15 +29,20 @@ func startProcess(name string, args ...string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{name: name, cmd: exec.Command(path, args...), ended: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = &p.buf, &p.buf
+	return startCommand(name, exec.Command(path, args...))
+}
+
+// startCommand is startProcess for a command that needs more than arguments.
+func startCommand(name string, cmd *exec.Cmd) (*process, error) {
+	p := &process{name: name, cmd: cmd, ended: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = &p.buf, &p.buf
 	// A grandchild that keeps the output open must not keep us waiting.
-	p.cmd.WaitDelay = time.Second
-	if err := p.cmd.Start(); err != nil {
+	cmd.WaitDelay = time.Second
+	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
 	go func() {
-		p.cmd.Wait()
+		cmd.Wait()
 		close(p.ended)
 	}()
 	return p, nil
