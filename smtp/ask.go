@@ -33,7 +33,7 @@ func (t *transaction) ask() bool {
 		if !t.ready(t.open) {
 			return false
 		}
-		if early, err := c.wire.look(); err != nil {
+		if early, err := c.wire.look(c.cfg.Timeouts.Mail); err != nil {
 			return t.stop(c.fail(delivery.PhaseMAIL, eventOf(nil, err, noReply), nil, err))
 		} else if early {
 			return t.unasked()
@@ -50,38 +50,56 @@ func (t *transaction) ask() bool {
 // queue puts the commands into the queue of the wire, all or none.
 func (t *transaction) queue() error {
 	c, mark := t.c, t.c.wire.mark()
-	var err error
-	put := func(line string, s step) {
-		if err == nil {
-			err = c.wire.send(line)
-			t.owed = append(t.owed, s)
-		}
-	}
-	t.owed = make([]step, 0, len(t.open)+4)
+	steps := t.few[:0]
 	// Nobody knows yet what becomes of a chunk before this one, and one that is
 	// refused leaves its transaction open (RFC 3030 section 2).
 	if c.stale || t.grouped && t.second {
-		put("RSET", step{phase: delivery.PhaseRSET})
+		steps = append(steps, step{phase: delivery.PhaseRSET})
 	}
-	put(t.mailCommand(), step{phase: delivery.PhaseMAIL})
+	steps = append(steps, step{phase: delivery.PhaseMAIL})
 	for _, r := range t.open {
-		put(t.rcptCommand(r), step{phase: delivery.PhaseRCPT, rcpt: r})
+		steps = append(steps, step{phase: delivery.PhaseRCPT, rcpt: r})
 	}
 	switch {
 	case t.grouped:
-		put(t.bdatCommand(), step{phase: delivery.PhaseEnd})
-		c.wire.add(t.chunk)
+		steps = append(steps, step{phase: delivery.PhaseEnd})
 	case t.chunk == nil:
-		put("DATA", step{phase: delivery.PhaseDATA})
+		steps = append(steps, step{phase: delivery.PhaseDATA})
 	}
-	if err != nil {
-		c.wire.backTo(mark)
-		t.owed = nil
-		return err
+	for _, s := range steps {
+		if err := t.put(s); err != nil {
+			c.wire.backTo(mark)
+			return err
+		}
 	}
+	if t.grouped {
+		c.wire.add(t.chunk)
+	}
+	t.owed = steps
 	t.ended = t.grouped
 	c.stale = false
 	return nil
+}
+
+// put puts the command of a step into the queue of the wire.
+func (t *transaction) put(s step) error {
+	w := t.c.wire
+	from := len(w.out)
+	switch s.phase {
+	case delivery.PhaseRSET:
+		w.out = append(w.out, "RSET"...)
+	case delivery.PhaseMAIL:
+		w.out = t.appendMail(w.out)
+	case delivery.PhaseRCPT:
+		w.out = t.appendRcpt(w.out, s.rcpt)
+	case delivery.PhaseDATA:
+		w.out = append(w.out, "DATA"...)
+	case delivery.PhaseEnd:
+		w.out = append(w.out, "BDAT "...)
+		w.out = strconv.AppendInt(w.out, int64(len(t.chunk)), 10)
+		w.out = append(w.out, " LAST"...)
+	}
+	return w.endLine(from, maxCommandLine, "")
 }
 
 // flush writes what is queued, with what may come behind it.
@@ -98,7 +116,11 @@ func (t *transaction) flush() bool {
 // takeOver goes on with commands that were written behind another message.
 func (t *transaction) takeOver() bool {
 	w := t.c.wire
-	w.tell(t.told)
+	if f := w.bound.hooks.Command; f != nil {
+		for _, line := range t.told {
+			f(w.bound.ctx, line)
+		}
+	}
 	t.told = nil
 	if t.ended && t.behind != nil {
 		if t.behind(); len(w.out) > 0 {
@@ -122,22 +144,25 @@ func (t *transaction) unasked() bool {
 // reply to the one before.
 func (t *transaction) askOneByOne() bool {
 	c := t.c
-	one := func(line string, s step) bool {
-		r, err := c.ask(line, t.timeout(s))
+	one := func(s step) bool {
+		var r *reply
+		err := t.put(s)
+		if err == nil {
+			r, err = c.await(t.timeout(s))
+		}
 		return t.judge(s, r, err)
 	}
 	if c.stale {
-		if !one("RSET", step{phase: delivery.PhaseRSET}) {
+		if !one(step{phase: delivery.PhaseRSET}) {
 			return false
 		}
 		c.stale = false
 	}
-	if !one(t.mailCommand(), step{phase: delivery.PhaseMAIL}) {
+	if !one(step{phase: delivery.PhaseMAIL}) {
 		return false
 	}
 	for len(t.open) > 0 {
-		r := t.open[0]
-		if !one(t.rcptCommand(r), step{phase: delivery.PhaseRCPT, rcpt: r}) {
+		if !one(step{phase: delivery.PhaseRCPT, rcpt: t.open[0]}) {
 			return false
 		}
 	}
@@ -145,23 +170,22 @@ func (t *transaction) askOneByOne() bool {
 		c.meet(reset)
 		return false
 	}
-	return one("DATA", step{phase: delivery.PhaseDATA})
+	return one(step{phase: delivery.PhaseDATA})
 }
 
-func (t *transaction) mailCommand() string {
-	return "MAIL FROM:<" + t.p.from + ">" + t.mailParams()
+func (t *transaction) appendMail(line []byte) []byte {
+	line = append(line, "MAIL FROM:<"...)
+	line = append(line, t.p.from...)
+	return t.appendParams(append(line, '>'))
 }
 
-func (t *transaction) rcptCommand(r *recipient) string {
-	line := "RCPT TO:<" + r.path + ">"
+func (t *transaction) appendRcpt(line []byte, r *recipient) []byte {
+	line = append(line, "RCPT TO:<"...)
+	line = append(append(line, r.path...), '>')
 	if t.usesDSN() {
-		line += r.dsn
+		line = append(line, r.dsn...)
 	}
 	return line
-}
-
-func (t *transaction) bdatCommand() string {
-	return "BDAT " + strconv.Itoa(len(t.chunk)) + " LAST"
 }
 
 // timeout is how long the reply to a step is waited for.

@@ -22,38 +22,47 @@ const hidden = "***"
 
 var errCommandLine = errors.New("the command line can't be sent")
 
-// send puts one command line into the queue of the wire. Every octet outside of
-// the message goes through here or through sendSecret.
+// send puts one command line into the queue of the wire.
 func (w *wire) send(line string) error {
-	if err := checkLine(line, maxCommandLine); err != nil {
-		return err
-	}
-	w.queue(line, line)
-	return nil
+	from := len(w.out)
+	w.out = append(w.out, line...)
+	return w.endLine(from, maxCommandLine, "")
 }
 
 // sendSecret is send for a line of which everything after the visible prefix is
 // a credential.
 func (w *wire) sendSecret(visible, secret string) error {
-	line := visible + secret
-	if err := checkLine(line, maxAuthLine); err != nil {
-		return err
-	}
-	shown := line
+	from, shown := len(w.out), ""
+	w.out = append(append(w.out, visible...), secret...)
 	if secret != "" {
 		shown = visible + hidden
 	}
-	w.queue(line, shown)
+	return w.endLine(from, maxAuthLine, shown)
+}
+
+// endLine makes a command line of what was added to out since from, or takes it
+// out again. Every octet outside of the message goes through here. shown is what
+// hooks may see of the line; empty: all.
+func (w *wire) endLine(from, limit int, shown string) error {
+	if err := checkLine(w.out[from:], limit); err != nil {
+		w.out = w.out[:from]
+		return err
+	}
+	w.lines = append(w.lines, line{from, len(w.out), shown})
+	w.out = append(w.out, "\r\n"...)
 	return nil
 }
 
 // checkLine refuses what could be taken for more than one line, and what no
 // command needs. The error doesn't quote the line: it may hold a credential.
-func checkLine(line string, limit int) error {
+func checkLine[T string | []byte](line T, limit int) error {
 	if len(line)+len("\r\n") > limit {
 		return fmt.Errorf("%w: it has more than %d octets", errCommandLine, limit)
 	}
-	return checkText(line)
+	if isPrintableASCII(line) {
+		return nil
+	}
+	return checkText(string(line))
 }
 
 // checkText refuses control characters and what isn't UTF-8.
@@ -157,9 +166,9 @@ func orcpt(s string) (string, error) {
 	return value, nil
 }
 
-func isPrintableASCII(s string) bool {
-	for _, c := range []byte(s) {
-		if c < ' ' || c > '~' {
+func isPrintableASCII[T string | []byte](s T) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
 			return false
 		}
 	}

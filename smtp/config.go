@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
 // Config says how one conversation is held. [Relay] makes one of its own; those
@@ -51,6 +52,7 @@ type Config struct {
 	host         string                 // the host of Addr
 	pins         [][sha256.Size]byte    // what Pins says
 	sessionCache tls.ClientSessionCache // for a TLSConfig without one; may be nil
+	noChunking   *atomic.Bool           // CHUNKING isn't used whatever the server offers
 }
 
 // String names the server and nothing else, least of all the password.
@@ -86,6 +88,7 @@ func (cfg Config) prepare() (Config, error) {
 		}
 	}
 	cfg.Timeouts = cfg.Timeouts.withDefaults()
+	cfg.noChunking = new(atomic.Bool)
 	return cfg, nil
 }
 

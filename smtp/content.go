@@ -42,7 +42,7 @@ func (t *transaction) fetch() bool {
 // takesChunk reports whether a message can go by BDAT in one piece with its
 // commands (RFC 3030).
 func (c *Client) takesChunk(p *plan) bool {
-	return p.size <= maxChunk && c.offers("CHUNKING") && c.offers("PIPELINING")
+	return p.size <= maxChunk && !c.cfg.noChunking.Load() && c.offers("CHUNKING") && c.offers("PIPELINING")
 }
 
 // openBody returns nil if that ends the transaction.
@@ -97,10 +97,8 @@ func (t *transaction) sendBody() bool {
 	if t.p.size <= maxChunk && c.wire.bound.hooks.BeforeEnd == nil {
 		write = func(p []byte) error { c.wire.add(p); return nil }
 	}
-	// A reader that blocks is woken by the end of the context.
-	body := t.body
-	stop := context.AfterFunc(c.wire.bound.ctx, func() { body.Close() })
-	err := sendBody(body, t.p.size, t.p.eightBit(), write)
+	stop := closeAtEnd(c.wire.bound.ctx, t.body)
+	err := sendBody(t.body, t.p.size, t.p.eightBit(), write)
 	stop()
 	if broken, ok := errors.AsType[*writeError](err); ok {
 		return t.stop(t.earlyVerdict(broken.err))
@@ -109,6 +107,14 @@ func (t *transaction) sendBody() bool {
 		return t.stop(t.unreadable(err))
 	}
 	return t.ready(t.taken) && t.quiet()
+}
+
+// closeAtEnd lets the end of ctx wake a reader that blocks, until stop is called.
+func closeAtEnd(ctx context.Context, body io.Closer) (stop func() bool) {
+	if ctx.Done() == nil {
+		return func() bool { return true }
+	}
+	return context.AfterFunc(ctx, func() { body.Close() })
 }
 
 // ready asks those who want to be asked at the last moment at which nothing is
@@ -137,7 +143,7 @@ func (t *transaction) vetoed(err error) *failure {
 
 // quiet sees to it that the server hasn't spoken yet, before the end of data.
 func (t *transaction) quiet() bool {
-	early, err := t.c.wire.look()
+	early, err := t.c.wire.look(t.c.cfg.Timeouts.DataEnd)
 	if err != nil {
 		return t.stop(t.c.fail(delivery.PhaseBody, eventOf(nil, err, noReply), nil, err))
 	}
@@ -174,7 +180,7 @@ func (t *transaction) earlyVerdict(cause error) *failure {
 // waits for the verdict. From its first octet on, only the server knows what
 // became of the message.
 func (t *transaction) end() {
-	t.c.wire.add([]byte(endOfData))
+	t.c.wire.out = append(t.c.wire.out, endOfData...)
 	t.commit()
 }
 
@@ -183,7 +189,7 @@ func (t *transaction) sendChunk() {
 	if !t.ready(t.taken) || !t.quiet() {
 		return
 	}
-	if err := t.c.wire.send(t.bdatCommand()); err != nil {
+	if err := t.put(step{phase: delivery.PhaseEnd}); err != nil {
 		t.stop(t.c.fail(delivery.PhaseBody, local, nil, err))
 		return
 	}

@@ -1,8 +1,10 @@
 package smtp
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +27,9 @@ func (t *transaction) capable() bool {
 		t.drop("DELIVERBY", t.open...)
 	}
 	if t.usesDSN() {
+		return true
+	}
+	if !slices.ContainsFunc(t.open, func(r *recipient) bool { return r.asksDSN }) {
 		return true
 	}
 	open := t.open
@@ -83,6 +88,9 @@ func (c *Client) lacksHold(h delivery.Hold) error {
 
 // sizeLimit reads the parameter of SIZE (RFC 1870 section 4); zero is no limit.
 func sizeLimit(params string) int64 {
+	if params == "" {
+		return 0
+	}
 	n, err := strconv.ParseInt(params, 10, 64)
 	if err != nil || n < 0 {
 		return 0
@@ -107,38 +115,38 @@ func (t *transaction) drop(extension string, rcpts ...*recipient) {
 
 func (t *transaction) usesDSN() bool { return t.c.offers("DSN") && !t.p.bare }
 
-// mailParams are the parameters of MAIL, each with a space before it.
-func (t *transaction) mailParams() string {
+// appendParams adds the parameters of MAIL, each with a space before it.
+func (t *transaction) appendParams(line []byte) []byte {
 	c, env := t.c, t.p.env
-	var s string
 	if c.offers("SIZE") && !t.p.bare {
-		s += " SIZE=" + strconv.FormatInt(t.p.size, 10)
+		line = strconv.AppendInt(append(line, " SIZE="...), t.p.size, 10)
 	}
 	if env.EightBit {
-		s += " BODY=8BITMIME"
+		line = append(line, " BODY=8BITMIME"...)
 	}
 	if env.SMTPUTF8 {
-		s += " SMTPUTF8"
+		line = append(line, " SMTPUTF8"...)
 	}
 	if env.RequireTLS {
-		s += " REQUIRETLS"
+		line = append(line, " REQUIRETLS"...)
 	}
 	if t.usesDSN() {
-		s += t.p.dsn
+		line = append(line, t.p.dsn...)
 	}
 	if by := env.DeliverBy; by.Within != 0 && c.offers("DELIVERBY") {
-		s += " BY=" + strconv.FormatInt(int64(by.Within/time.Second), 10) + ";" + by.Mode()
+		line = strconv.AppendInt(append(line, " BY="...), int64(by.Within/time.Second), 10)
+		line = append(append(line, ';'), by.Mode()...)
 	}
 	if env.MTPriority != 0 && c.offers("MT-PRIORITY") && !t.p.bare {
-		s += " MT-PRIORITY=" + strconv.Itoa(int(env.MTPriority))
+		line = strconv.AppendInt(append(line, " MT-PRIORITY="...), int64(env.MTPriority), 10)
 	}
 	switch {
 	case env.Hold.For != 0:
-		s += " HOLDFOR=" + strconv.FormatInt(int64(env.Hold.For/time.Second), 10)
+		line = strconv.AppendInt(append(line, " HOLDFOR="...), int64(env.Hold.For/time.Second), 10)
 	case !env.Hold.Until.IsZero():
-		s += " HOLDUNTIL=" + env.Hold.Until.UTC().Format(time.RFC3339)
+		line = env.Hold.Until.UTC().AppendFormat(append(line, " HOLDUNTIL="...), time.RFC3339)
 	}
-	return s
+	return line
 }
 
 // trim prepares another try if the server refused MAIL for the sake of its
@@ -152,9 +160,9 @@ func (t *transaction) trim(refused *failure) bool {
 	if p.dsn != "" && t.c.cfg.RequireDSN {
 		return false
 	}
-	before := t.mailParams()
+	before := t.appendParams(nil)
 	p.bare = true
-	p.bare = t.mailParams() != before
+	p.bare = !bytes.Equal(t.appendParams(nil), before)
 	return p.bare
 }
 

@@ -35,7 +35,7 @@ func (t *transaction) judgeAll() bool {
 
 // judge takes one reply. It returns false if that ends the transaction.
 func (t *transaction) judge(s step, r *reply, err error) bool {
-	if err == nil && r.Code != 421 {
+	if err == nil && r.Code != 421 && s.phase != delivery.PhaseRSET {
 		t.heard = true
 	}
 	switch s.phase {
@@ -173,8 +173,22 @@ func (t *transaction) onEnd(r *reply, err error) bool {
 	broken := err != nil
 	r, err = finalReply(r, err)
 	ev := eventOf(r, err, 2)
+	if ev == agreed && t.refused == nil && len(t.taken) > 0 {
+		t.accept(r)
+		if broken {
+			c.meet(abort)
+		}
+		return true
+	}
 	f := t.fail(delivery.PhaseEnd, ev, r, err)
-	if broken {
+	inept := t.chunk != nil && !broken && (r.Code == 500 || r.Code == 502 || r.Code == 504)
+	if inept {
+		// It offers CHUNKING, doesn't know BDAT, and took the lines of the message
+		// for commands. Nothing more is said on this connection, and nothing is
+		// sent that way to this server any more.
+		c.cfg.noChunking.Store(true)
+	}
+	if broken || inept {
 		f.fate = abort
 	}
 	switch {
@@ -190,12 +204,10 @@ func (t *transaction) onEnd(r *reply, err error) bool {
 	case len(t.taken) == 0: // all have been refused, so this is no news
 		c.meet(f.fate)
 		return false
-	case ev != agreed:
-		return t.stop(f)
-	}
-	t.accept(r)
-	if broken {
+	case inept && t.retry:
+		t.inept = true
 		c.meet(abort)
+		return false
 	}
-	return true
+	return t.stop(f)
 }

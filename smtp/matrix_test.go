@@ -121,7 +121,7 @@ func (c situation) want() (last, others delivery.Outcome) {
 		phase = delivery.PhaseEnd // nothing is seen of it until the message is out
 	case phase == delivery.PhaseAUTH && ev == smtp.Permanent:
 		ev = smtp.Policy // the credentials are refused
-	case phase == delivery.PhaseMAIL && c.reused && !c.whole && (ev == smtp.Lost || ev == smtp.Closing):
+	case phase == delivery.PhaseMAIL && c.reused && (ev == smtp.Closing || ev == smtp.Lost && !c.whole):
 		return both(delivery.Accepted) // by another connection
 	case inside && !received:
 		phase = delivery.PhaseEnd

@@ -42,7 +42,13 @@ func newPlan(env *delivery.Envelope, body delivery.Body, res *delivery.Result) *
 		}
 		return p
 	}
-	seen := make(map[string]*recipient, len(env.Recipients))
+	n := len(env.Recipients)
+	all, indexes := make([]recipient, n), make([]int, n)
+	p.rcpts = make([]*recipient, 0, n)
+	var seen map[string]*recipient // by path.key
+	if n > 1 {
+		seen = make(map[string]*recipient, n)
+	}
 	for i := range env.Recipients {
 		r := &env.Recipients[i]
 		to, err := p.path(r.Address)
@@ -59,9 +65,16 @@ func newPlan(env *delivery.Envelope, body delivery.Body, res *delivery.Result) *
 			res.Recipients[i].Err = prepareError(r.Address, err)
 			continue
 		}
-		rcpt := &recipient{addr: r.Address, path: to.addr, raw: to.raw, dsn: dsn, asksDSN: dsn != "" || p.dsn != "", indexes: []int{i}}
-		seen[to.key] = rcpt
-		p.rcpts = append(p.rcpts, rcpt)
+		indexes[i] = i
+		all[i] = recipient{
+			addr: r.Address, path: to.addr, raw: to.raw,
+			dsn: dsn, asksDSN: dsn != "" || p.dsn != "",
+			indexes: indexes[i : i+1 : i+1],
+		}
+		p.rcpts = append(p.rcpts, &all[i])
+		if n > 1 {
+			seen[to.key] = &all[i]
+		}
 	}
 	return p
 }
@@ -91,7 +104,7 @@ func (p *plan) checkMessage() error {
 
 // read returns the whole message, checked. The end of ctx ends the reading.
 func (p *plan) read(ctx context.Context, body io.ReadCloser) ([]byte, error) {
-	defer context.AfterFunc(ctx, func() { body.Close() })()
+	defer closeAtEnd(ctx, body)()
 	return readChunk(body, p.size, p.eightBit(), nil)
 }
 

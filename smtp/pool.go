@@ -58,7 +58,8 @@ type link struct {
 	*Client
 	born  time.Time
 	sent  int         // messages
-	idle  *time.Timer // ends it; nil while it is in use
+	since time.Time   // when it was last given back
+	idle  *time.Timer // looks whether it has been idle for too long; nil once it has found it in use
 	ahead []*job      // their commands have been written already, in this order
 }
 
@@ -101,6 +102,9 @@ type pool struct {
 	open   int     // links that exist or are being made
 	queue  []*job  // waiting, the first first
 	closed bool
+
+	draining []*link // in goroutines of drains
+	drains   sync.WaitGroup
 }
 
 // get returns a grant for the job. Waiting ends with ctx; the error is that of
@@ -130,8 +134,6 @@ func (p *pool) take() (g grant, ok bool) {
 	if n := len(p.free); n > 0 {
 		l := p.free[n-1]
 		p.free = p.free[:n-1]
-		l.idle.Stop()
-		l.idle = nil
 		return grant{link: l}, true
 	}
 	if p.open < p.cfg.MaxConns {
@@ -166,10 +168,10 @@ func (p *pool) put(ctx context.Context, l *link) (urgent bool) {
 		j := l.ahead[0]
 		l.ahead = l.ahead[1:]
 		switch {
-		case j.state == gone && !l.ended:
-			p.mu.Unlock()
-			l.drain(ctx, j.t)
-			p.mu.Lock()
+		case j.state == gone && !l.ended: // nobody is to wait for what nobody waits for
+			p.draining = append(p.draining, l)
+			p.drains.Go(func() { p.drain(l, j.t) })
+			return false
 		case j.state == gone:
 		case !l.ended:
 			p.grant(j, grant{link: l, t: j.t})
@@ -183,6 +185,9 @@ func (p *pool) put(ctx context.Context, l *link) (urgent bool) {
 	}
 	switch {
 	case !p.keeps(l):
+		if l.idle != nil {
+			l.idle.Stop()
+		}
 		p.mu.Unlock()
 		l.finish(ctx)
 		p.mu.Lock()
@@ -191,7 +196,10 @@ func (p *pool) put(ctx context.Context, l *link) (urgent bool) {
 		p.grant(p.first(), grant{link: l})
 	default:
 		p.free = append(p.free, l)
-		l.idle = time.AfterFunc(p.cfg.IdleTimeout, func() { p.expire(l) })
+		l.since = time.Now()
+		if l.idle == nil {
+			p.watch(l, p.cfg.IdleTimeout)
+		}
 	}
 	return false
 }
@@ -242,17 +250,27 @@ func (p *pool) vacate() {
 	}
 }
 
+// watch lets expire look at a link that is free after d. A timer for each time
+// that a link becomes free would cost more than all else here.
+func (p *pool) watch(l *link, d time.Duration) {
+	l.idle = time.AfterFunc(d, func() { p.expire(l) })
+}
+
 // expire ends a link that has been idle for too long.
 func (p *pool) expire(l *link) {
 	p.mu.Lock()
-	n := len(p.free)
-	p.free = slices.DeleteFunc(p.free, func(other *link) bool { return other == l })
-	expired := len(p.free) < n
-	if expired {
+	l.idle = nil
+	i := slices.Index(p.free, l)
+	left := p.cfg.IdleTimeout - time.Since(l.since)
+	switch {
+	case i >= 0 && left > 0:
+		p.watch(l, left)
+	case i >= 0:
+		p.free = slices.Delete(p.free, i, i+1)
 		p.vacate()
 	}
 	p.mu.Unlock()
-	if expired {
+	if i >= 0 && left <= 0 {
 		l.finish(context.Background())
 	}
 }
@@ -267,11 +285,15 @@ func (p *pool) close() {
 	for _, j := range queue {
 		p.grant(j, grant{err: net.ErrClosed})
 	}
+	for _, l := range p.draining {
+		l.Close()
+	}
 	p.mu.Unlock()
 	for _, l := range free {
 		l.idle.Stop()
 		l.finish(context.Background())
 	}
+	p.drains.Wait()
 }
 
 // follow queues the commands of waiting jobs behind the end of a message, as many
@@ -291,7 +313,7 @@ func (p *pool) follow(l *link, whole bool) {
 		if !t.capable() || t.queue() != nil {
 			return // can't be after mayFollow
 		}
-		t.told = l.wire.takeTold(m)
+		t.told = l.wire.takeLines(m)
 		j.state, j.t = ahead, t
 		l.ahead = append(l.ahead, p.first())
 		if !whole {
@@ -313,9 +335,18 @@ func (p *pool) mayFollow(l *link, j *job, whole bool) bool {
 	return len(l.ahead)+1 < p.cfg.Window && l.wire.fresh() && j.p.chunk != nil && l.takesChunk(j.p) && later == nil
 }
 
-// drain reads the replies to a message whose sender hasn't waited for them.
-func (l *link) drain(ctx context.Context, t *transaction) {
-	defer l.wire.bind(ctx)()
+// drain reads the replies to a message whose sender hasn't waited for them, and
+// puts the link back.
+func (p *pool) drain(l *link, t *transaction) {
+	l.readAll(t)
+	p.mu.Lock()
+	p.draining = slices.DeleteFunc(p.draining, func(other *link) bool { return other == l })
+	p.mu.Unlock()
+	p.put(context.Background(), l)
+}
+
+func (l *link) readAll(t *transaction) {
+	defer l.wire.bind(context.Background())()
 	if !t.ended { // the server is about to wait for a message that nobody sends
 		l.meet(abort)
 		return

@@ -253,3 +253,71 @@ func TestPoolBehind(t *testing.T) {
 		})
 	}
 }
+
+// A server that offers CHUNKING and doesn't know BDAT takes the lines of the
+// message for commands. It gets to see that once: the connection is given up, and
+// the message goes by DATA, as all after it.
+func TestChunkingOfferedByMistake(t *testing.T) {
+	for _, off := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := &testsmtp.Server{Extensions: inChunks, On: func(e testsmtp.Event) *testsmtp.Fault {
+				if e.Phase == testsmtp.Body && e.Conn == 0 && strings.HasPrefix(e.Line, "BDAT") {
+					return &testsmtp.Fault{Reply: "500 unknown command"}
+				}
+				return nil
+			}}
+			defer srv.Close()
+			r := pooled(srv.Dial, 1)
+			r.NoChunking = off
+			defer r.Close()
+			for range 3 {
+				if got := outcomes(converse(t, r, from("b@y.test"), hello)); got != "accepted" {
+					t.Error(got)
+				}
+			}
+			checkSink(t, srv, 3, hello)
+			talk := srv.Transcript()
+			if conns := len(srv.Connections()); strings.Count(talk, "C: BDAT") != conns-1 || conns != map[bool]int{false: 2, true: 1}[off] {
+				t.Error(talk)
+			}
+		})
+	}
+}
+
+// Whoever leaves a message behind that is on its way holds nobody up who comes
+// before it; Close ends what is waited for.
+func TestPoolLeftBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := &testsmtp.Server{Extensions: inChunks, On: func(e testsmtp.Event) *testsmtp.Fault {
+			switch {
+			case e.Phase == testsmtp.End && e.Transaction == 0, e.Phase == testsmtp.End && e.Transaction == 1:
+				return &testsmtp.Fault{Delay: time.Second}
+			case e.Phase == testsmtp.End:
+				return &testsmtp.Fault{Silent: true}
+			}
+			return nil
+		}}
+		defer srv.Close()
+		r := pooled(srv.Dial, 1)
+		r.Pool.Window = 4
+		begin := time.Now()
+		var wg sync.WaitGroup
+		for i := range 3 {
+			wg.Go(func() {
+				<-time.After(time.Duration(i) * time.Millisecond)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				if i == 2 {
+					ctx, cancel = context.WithTimeout(t.Context(), 1500*time.Millisecond)
+					defer cancel()
+				}
+				want := map[bool]string{false: "accepted", true: "unknown"}[i == 2]
+				if got := outcomes(converseCtx(t, ctx, r, from("b@y.test"), hello)); got != want || time.Since(begin) > 3*time.Second {
+					t.Errorf("%d: %s after %v", i, got, time.Since(begin))
+				}
+			})
+		}
+		wg.Wait()
+		r.Close()
+	})
+}

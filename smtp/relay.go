@@ -77,6 +77,11 @@ type Relay struct {
 	POPBeforeSMTP *POPAuth
 	// Pool bounds the connections that are kept and shared. Default: see Pool.
 	Pool Pool
+	// NoChunking keeps messages from going by BDAT in one piece with their
+	// commands where the server offers CHUNKING: for servers that offer it by
+	// mistake. Default: false; a server that doesn't know BDAT after all is
+	// noticed, but it has taken the lines of one message for commands then.
+	NoChunking bool
 	// RequireDSN rejects recipients for whom the envelope asks for delivery
 	// status notifications if the server doesn't offer DSN. Otherwise their mail
 	// is sent without, and RecipientResult.Dropped says "DSN". Default: false.

@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ const (
 type reply struct {
 	delivery.Reply
 	lines []string
+	one   [1]string // backs lines; most replies have one
 }
 
 // readReply reads one reply (RFC 5321 section 4.2). The strings of hide are
@@ -34,6 +36,7 @@ type reply struct {
 // line, the reply as far as it came is returned beside the error.
 func readReply(br *bufio.Reader, hide []string) (*reply, error) {
 	r := new(reply)
+	r.lines = r.one[:0]
 	size := 0
 	for {
 		text, more, code, err := readReplyLine(br, hide)
@@ -56,6 +59,21 @@ func readReply(br *bufio.Reader, hide []string) (*reply, error) {
 		if len(r.lines) >= maxReplyLines || size > maxReplySize {
 			return nil, protocolError("a reply of more than %d lines or %d octets", maxReplyLines, maxReplySize)
 		}
+	}
+}
+
+// holdsReply reports whether p begins with a complete reply, or with a line that
+// is none: either can be read without waiting for more.
+func holdsReply(p []byte) bool {
+	for {
+		end := bytes.IndexByte(p, '\n')
+		if end < 0 {
+			return false
+		}
+		if end < 4 || p[3] != '-' {
+			return true
+		}
+		p = p[end+1:]
 	}
 }
 
@@ -94,7 +112,6 @@ func notReply(line []byte, hide []string) error {
 
 // finish fills in Enhanced and Text from the lines.
 func (r *reply) finish(hide []string) {
-	var text strings.Builder
 	for i, line := range r.lines {
 		line = scrub(line, hide)
 		if code, rest, ok := cutEnhanced(line, r.Code/100); ok {
@@ -104,14 +121,13 @@ func (r *reply) finish(hide []string) {
 			}
 		}
 		if i > 0 {
-			text.WriteByte('\n')
+			r.Text += "\n"
 		}
-		text.WriteString(printable(line))
-		if text.Len() > maxReplyText {
+		if r.Text += printable(line); len(r.Text) > maxReplyText {
 			break
 		}
 	}
-	r.Text = cut(text.String(), maxReplyText)
+	r.Text = cut(r.Text, maxReplyText)
 }
 
 // cutEnhanced takes the enhanced status code off the start of text (RFC 2034
@@ -148,12 +164,14 @@ func scrub(text string, hide []string) string {
 // printable makes text safe for logs and terminals: control characters become
 // spaces, octets that aren't UTF-8 become U+FFFD.
 func printable(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if isControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
+	if !isPrintableASCII(text) {
+		text = strings.Map(func(r rune) rune {
+			if isControl(r) {
+				return ' '
+			}
+			return r
+		}, strings.ToValidUTF8(text, "\uFFFD"))
+	}
 	return strings.TrimRight(text, " ")
 }
 

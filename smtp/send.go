@@ -20,14 +20,17 @@ type relayState struct {
 }
 
 // begin makes the configuration of the conversations, once.
-func (r *Relay) begin() (Config, *pool, error) {
+func (r *Relay) begin() (*Config, *pool, error) {
 	s := &r.state
 	s.once.Do(func() {
 		s.cfg, s.err = r.config()
 		s.cfg.sessionCache = newSessionCache()
+		if s.err == nil {
+			s.cfg.noChunking.Store(r.NoChunking)
+		}
 		s.pool.cfg = r.Pool.withDefaults()
 	})
-	return s.cfg, &s.pool, s.err
+	return &s.cfg, &s.pool, s.err
 }
 
 // Send delivers the message to the server; see delivery.Transport for the
@@ -45,7 +48,6 @@ func (r *Relay) Send(ctx context.Context, env *delivery.Envelope, body delivery.
 		return res, res.Err()
 	}
 	p := newPlan(env, body, res)
-	cfg.NoHELO = p.needsESMTP()
 	if len(p.rcpts) == 0 {
 		return res, res.Err()
 	}
@@ -77,12 +79,13 @@ func (r *Relay) Close() error {
 type sending struct {
 	job
 	r    *Relay
-	cfg  Config
+	cfg  *Config
 	pool *pool
 
 	link    *link // kept for the next transaction of the message
 	redial  bool  // a link was dead; its place in the pool is still ours
 	redone  bool  // that has happened
+	again   bool  // the server has shown that it doesn't know BDAT
 	offered bool  // the message is ready to be sent by another job
 }
 
@@ -100,7 +103,9 @@ func (s *sending) once(ctx context.Context) *failure {
 	}
 	l, pooled := g.link, g.link != nil && s.link == nil
 	if l == nil {
-		c, f := s.r.connect(ctx, s.cfg)
+		cfg := *s.cfg
+		cfg.NoHELO = s.p.needsESMTP()
+		c, f := s.r.connect(ctx, cfg)
 		if f != nil {
 			s.pool.drop()
 			return f
@@ -111,12 +116,12 @@ func (s *sending) once(ctx context.Context) *failure {
 	if t == nil {
 		t = newTransaction(l.Client, s.p, s.res, s.todo)
 	}
-	t.spare = pooled && !s.redone
+	t.spare, t.retry = pooled && !s.redone, !s.again
 	s.carry(ctx, l, t)
-	s.link, s.redial = nil, t.stale
+	s.link, s.redial = nil, t.stale && len(l.ahead) == 0
+	s.redone, s.again = s.redone || t.stale, s.again || t.inept
 	switch {
-	case t.stale:
-		s.redone = true
+	case s.redial:
 	case len(s.todo) > 0 && !l.ended && len(l.ahead) == 0 && l.room(s.pool.cfg, 0) > 0:
 		s.link = l
 	default:

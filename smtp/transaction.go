@@ -55,6 +55,7 @@ type transaction struct {
 	grouped bool          // the chunk goes along with the commands
 	second  bool          // it goes out behind another message
 	owed    []step        // commands whose replies are to be read
+	few     [4]step       // backs owed as long as it is enough
 	told    []string      // commands that another transaction wrote for this one; hooks haven't seen them
 
 	// behind, if set, may queue the commands of other messages. It is called
@@ -63,6 +64,9 @@ type transaction struct {
 	// spare says that there is another connection to be tried if this one turns
 	// out to be dead.
 	spare bool
+	// retry says that the message can be tried again by DATA on another
+	// connection.
+	retry bool
 
 	broken  error        // of writing the commands; replies may be there nevertheless
 	heard   bool         // the server has said something other than farewell
@@ -73,6 +77,7 @@ type transaction struct {
 	done    bool         // the server has accepted the message
 	stale   bool         // nothing came of it: the connection was dead
 	trimmed bool         // nothing came of it: the server knows too few parameters
+	inept   bool         // nothing came of it: the server offers CHUNKING and doesn't know BDAT
 }
 
 // step is a command that waits for its reply.
@@ -86,6 +91,7 @@ type step struct {
 func newTransaction(c *Client, p *plan, res *delivery.Result, todo []*recipient) *transaction {
 	t := &transaction{c: c, p: p, res: res}
 	t.open, t.rest = c.limits.share(todo)
+	t.taken = make([]*recipient, 0, len(t.open))
 	return t
 }
 
@@ -107,7 +113,7 @@ func (t *transaction) close() {
 
 // left returns the recipients for whom another transaction is to be made.
 func (t *transaction) left() []*recipient {
-	if t.stale || t.trimmed {
+	if t.stale || t.trimmed || t.inept {
 		return slices.Concat(t.open, t.taken, t.rest)
 	}
 	if !t.done || t.c.ended {
@@ -115,8 +121,11 @@ func (t *transaction) left() []*recipient {
 	}
 	if t.c.ended && len(t.rest) > 0 {
 		f := t.last
-		if f == nil || f.outcome != delivery.NotSent {
+		switch {
+		case f == nil || f.outcome != delivery.NotSent && f.event != cancelled:
 			f = t.c.fail(delivery.PhaseMAIL, lost, nil, net.ErrClosed)
+		case f.event == cancelled:
+			f = t.c.fail(delivery.PhaseMAIL, cancelled, nil, f.err.Err)
 		}
 		settle(t.res, f, t.rest...)
 		t.rest = nil
@@ -131,7 +140,9 @@ func (t *transaction) left() []*recipient {
 // have its fate. It returns false.
 func (t *transaction) stop(f *failure) bool {
 	t.last = f
-	if t.spare && !t.heard && !t.ended && (f.event == lost || f.event == closing) {
+	// A farewell to the first command says that nothing was taken, even if the
+	// message went along.
+	if t.spare && !t.heard && (f.event == closing || f.event == lost && !t.ended) {
 		t.stale = true
 		t.c.meet(abort)
 		return false

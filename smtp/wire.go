@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,25 +21,32 @@ import (
 // Errors are those of the context, delivery.ErrProtocol, os.ErrDeadlineExceeded
 // when a step took too long, and anything else for a connection that failed.
 type wire struct {
-	conn   net.Conn // what is read and written, a *tls.Conn after the handshake
-	raw    net.Conn // the connection beneath; deadlines are set there
-	br     *bufio.Reader
-	out    []byte   // queued, not flushed yet
-	told   []string // the queued lines as hooks may see them
-	queued int      // command lines in out
-	hide   []string // credentials that this connection has carried
+	conn  net.Conn // what is read and written, a *tls.Conn after the handshake
+	raw   net.Conn // the connection beneath; deadlines are set there
+	br    *bufio.Reader
+	out   []byte   // queued, not flushed yet
+	lines []line   // the command lines in out, as far as they concern the hooks that are bound
+	other int      // the command lines in out that don't
+	hide  []string // credentials that this connection has carried
 
 	writing chan error // a large group that is being written while replies are read; nil otherwise
-	last    time.Time  // when the last reply had been read
+	last    time.Time  // when a reply was last waited for and read
 
 	mu    sync.Mutex
-	bound *binding // changes and deadlines are set under mu
+	bound *binding  // changes and deadlines are set under mu
+	until time.Time // the deadline that is set
+}
+
+// line is a command line in the queue of the wire, without its line end.
+type line struct {
+	from, to int
+	shown    string // what hooks may see of it; empty: all
 }
 
 // binding is the context that governs the wire at the moment.
 type binding struct {
 	ctx   context.Context
-	hooks *delivery.Hooks
+	hooks delivery.Hooks
 	byCtx bool // the deadline that is set is the one of ctx
 }
 
@@ -54,29 +60,47 @@ func newWire(conn net.Conn) *wire {
 // bind makes ctx govern all reads and writes until unbind is called: its end
 // interrupts the one that is blocked, at once. One binding at a time.
 func (w *wire) bind(ctx context.Context) (unbind func()) {
-	b := &binding{ctx: ctx, hooks: delivery.HooksFrom(ctx)}
-	if b.hooks == nil {
-		b.hooks = new(delivery.Hooks)
+	b := &binding{ctx: ctx}
+	if h := delivery.HooksFrom(ctx); h != nil {
+		b.hooks = *h
 	}
-	w.mu.Lock()
-	w.bound = b
-	w.mu.Unlock()
+	w.rebind(b)
+	if ctx.Done() == nil { // it never ends
+		return w.unbind
+	}
 	stop := context.AfterFunc(ctx, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if w.bound == b { // otherwise it came too late and concerns nobody any more
-			w.raw.SetDeadline(over)
+			w.setDeadline(over)
 		}
 	})
 	return func() {
 		stop()
-		w.mu.Lock()
-		w.bound = nil
-		w.mu.Unlock()
+		w.unbind()
 	}
 }
 
+func (w *wire) unbind() { w.rebind(nil) }
+
+func (w *wire) rebind(b *binding) {
+	w.mu.Lock()
+	w.bound = b
+	w.mu.Unlock()
+}
+
+// setDeadline is to be called under mu.
+func (w *wire) setDeadline(until time.Time) error {
+	err := w.raw.SetDeadline(until)
+	if w.until = until; err != nil {
+		w.until = time.Time{}
+	}
+	return err
+}
+
 // arm sets the deadline for what follows: d from now, or the end of the context.
+// One that is set already and earlier by less than a thousandth of d does as well:
+// setting it means work for the runtime, which may wake another thread for it.
 func (w *wire) arm(d time.Duration) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -91,7 +115,10 @@ func (w *wire) arm(d time.Duration) error {
 	if b.byCtx = ok && end.Before(until); b.byCtx {
 		until = end
 	}
-	if err := w.raw.SetDeadline(until); err != nil {
+	if early := until.Sub(w.until); early == 0 || !b.byCtx && early > 0 && early < d/1000 {
+		return nil
+	}
+	if err := w.setDeadline(until); err != nil {
 		return w.explain(err, d)
 	}
 	return nil
@@ -139,24 +166,17 @@ func detach(err error) error {
 	return err
 }
 
-// queue adds a checked command line. shown is what hooks may see of it.
-func (w *wire) queue(line, shown string) {
-	w.out = append(append(w.out, line...), "\r\n"...)
-	w.told = append(w.told, shown)
-	w.queued++
-}
-
 // add puts octets that are no command line into the queue.
 func (w *wire) add(p []byte) { w.out = append(w.out, p...) }
 
 // mark is a place in the queue.
-type mark struct{ out, told, queued int }
+type mark struct{ out, lines int }
 
-func (w *wire) mark() mark { return mark{len(w.out), len(w.told), w.queued} }
+func (w *wire) mark() mark { return mark{len(w.out), len(w.lines)} }
 
 // backTo takes out of the queue what came after m.
 func (w *wire) backTo(m mark) {
-	w.out, w.told, w.queued = w.out[:m.out], w.told[:m.told], m.queued
+	w.out, w.lines = w.out[:m.out], w.lines[:m.lines]
 }
 
 // What is written in one piece before any reply to it is read. Up to here,
@@ -171,9 +191,8 @@ const (
 // flush writes what is queued. An error of a write that goes on beside is found
 // by join, or by the read that waits in vain.
 func (w *wire) flush(d time.Duration) error {
-	p, commands := w.out, w.queued
-	told := w.told
-	w.out, w.told, w.queued = w.out[:0], w.told[:0], 0
+	p, lines, commands := w.out, w.lines, len(w.lines)+w.other
+	w.out, w.lines, w.other = w.out[:0], w.lines[:0], 0
 	if len(p) > inlineOctets && commands > inlineCommands {
 		if err := w.arm(d); err != nil {
 			return err
@@ -187,7 +206,11 @@ func (w *wire) flush(d time.Duration) error {
 	} else if err := w.write(p, d); err != nil {
 		return err
 	}
-	w.tell(told)
+	if f := w.bound.hooks.Command; f != nil {
+		for _, l := range lines {
+			f(w.bound.ctx, l.seen(p))
+		}
+	}
 	return nil
 }
 
@@ -206,21 +229,24 @@ func (w *wire) join(d time.Duration) error {
 	return err
 }
 
-// takeTold takes the lines that were queued since m: they are for hooks other
-// than those that are bound.
-func (w *wire) takeTold(m mark) []string {
-	told := slices.Clone(w.told[m.told:])
-	w.told = w.told[:m.told]
-	return told
+// seen is what hooks may see of a line in the queue out.
+func (l line) seen(out []byte) string {
+	if l.shown != "" {
+		return l.shown
+	}
+	return string(out[l.from:l.to])
 }
 
-// tell lets the hooks see command lines.
-func (w *wire) tell(told []string) {
-	if f := w.bound.hooks.Command; f != nil {
-		for _, line := range told {
-			f(w.bound.ctx, line)
-		}
+// takeLines hides the lines that were queued since m from the hooks that are
+// bound: they are for others.
+func (w *wire) takeLines(m mark) []string {
+	taken := make([]string, 0, len(w.lines)-m.lines)
+	for _, l := range w.lines[m.lines:] {
+		taken = append(taken, l.seen(w.out))
 	}
+	w.lines = w.lines[:m.lines]
+	w.other += len(taken)
+	return taken
 }
 
 // write writes p as it is.
@@ -242,14 +268,22 @@ func (w *wire) writeArmed(p []byte, d time.Duration) error {
 // read reads one reply. If the connection fails in the middle of it, what came
 // is returned beside the error.
 func (w *wire) read(d time.Duration) (*reply, error) {
-	if err := w.arm(d); err != nil {
-		return nil, err
+	ahead, _ := w.br.Peek(w.br.Buffered())
+	waits := !holdsReply(ahead)
+	if waits {
+		if err := w.arm(d); err != nil {
+			return nil, err
+		}
+	} else if ctx := w.bound.ctx; ctx.Err() != nil {
+		return nil, contextError(ctx)
 	}
 	r, err := readReply(w.br, w.hide)
 	if err != nil {
 		return r, w.explain(err, d)
 	}
-	w.last = time.Now()
+	if waits {
+		w.last = time.Now()
+	}
 	if f := w.bound.hooks.Reply; f != nil {
 		told := r.Reply
 		f(w.bound.ctx, &told)
@@ -277,17 +311,18 @@ func (w *wire) early() bool {
 func (w *wire) disarm() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.raw.SetDeadline(over)
+	return w.setDeadline(over)
 }
 
 // look is a stricter early: it looks at the connection too. What it finds is
 // there to read afterwards. A connection that was closed is an error. It takes
-// up to a millisecond where a connection can't be asked; see readable.
-func (w *wire) look() (early bool, err error) {
+// up to a millisecond where a connection can't be asked; see readable. d is the
+// time that the next step has.
+func (w *wire) look(d time.Duration) (early bool, err error) {
 	if w.early() {
 		return true, nil
 	}
-	if err := w.arm(time.Second); err != nil {
+	if err := w.arm(d); err != nil {
 		return false, err
 	}
 	moment := time.Millisecond
@@ -312,6 +347,9 @@ func (w *wire) look() (early bool, err error) {
 // close ends the connection without another word on it.
 func (w *wire) close() error {
 	err := w.raw.Close()
+	w.mu.Lock()
+	w.until = time.Time{} // arm is to find out
+	w.mu.Unlock()
 	if w.writing != nil {
 		<-w.writing
 		w.writing = nil
