@@ -67,6 +67,7 @@ var ErrURL = errors.New("qdmail: invalid mail URL")
 //	connections  how many at a time (5)
 //	idle      how long one is kept that nobody needs (30s); 0s: not at all
 //	window    how many messages on their way over one connection (1); see smtp.Pool
+//	chunking  off: messages don't go in one piece with their commands (BDAT)
 //	notify    the delivery status notifications that recipients get for whom
 //	          nothing else is asked: success,failure,delay or never
 //	dsn       required: reject what asks for delivery status notifications if the

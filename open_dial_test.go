@@ -15,13 +15,13 @@ import (
 )
 
 func TestOpenPool(t *testing.T) {
-	m, err := qdmail.Open("smtp://h?connections=3&idle=0s&window=4")
+	m, err := qdmail.Open("smtp://h?connections=3&idle=0s&window=4&chunking=off")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := smtp.Pool{MaxConns: 3, IdleTimeout: -1, Window: 4}
-	if got := m.Transport.(*smtp.Relay).Pool; got != want {
-		t.Errorf("%+v", got)
+	if r := m.Transport.(*smtp.Relay); r.Pool != want || !r.NoChunking {
+		t.Errorf("%+v, %v", r.Pool, r.NoChunking)
 	}
 }
 

@@ -52,6 +52,7 @@ func openSMTP(u *url.URL) (delivery.Transport, error) {
 		"queue":       smtp.QueueTimeouts(),
 	}, &r.Timeouts)
 	takePool(q, &r.Pool)
+	choose(q, "chunking", map[string]bool{"off": true, "on": false}, &r.NoChunking)
 	choose(q, "dsn", map[string]bool{"required": true}, &r.RequireDSN)
 	notify := takeNotify(q)
 	if err := q.rest(); err != nil {

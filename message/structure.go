@@ -162,7 +162,9 @@ func (r *renderer) multipart(subtype, rootType string) string {
 		rand.Read(r.boundary[:]) // never fails
 		r.bounded = true
 	}
-	boundary := string(appendRandom([]byte("=_"+subtype+"_"), &r.boundary))
+	r.scratch = append(append(append(r.scratch[:0], "=_"...), subtype...), '_')
+	r.scratch = appendRandom(r.scratch, &r.boundary)
+	boundary := string(r.scratch)
 	r.b.Field("Content-Type")
 	r.b.Token("multipart/" + subtype)
 	if rootType != "" {

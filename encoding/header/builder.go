@@ -93,19 +93,27 @@ func (b *Builder) gap(n int) {
 // Token appends s after a space or a fold. It is for what the grammar of the
 // field makes one piece: a message identifier, a media type, a date. It has to
 // be printable ASCII.
-func (b *Builder) Token(s string) { token(b, s) }
+func (b *Builder) Token(s string) {
+	if !printable(s) {
+		b.fail(CheckASCII(s))
+	}
+	if b.err == nil {
+		b.gap(len(s))
+	}
+	if b.err == nil {
+		b.buf = append(b.buf, s...)
+	}
+}
 
 // TokenBytes is Token for what was put together in a buffer.
-func (b *Builder) TokenBytes(s []byte) { token(b, s) }
-
-func token[T string | []byte](b *Builder, s T) {
+func (b *Builder) TokenBytes(s []byte) {
 	if !printable(s) {
 		b.fail(CheckASCII(string(s)))
 	}
-	if b.err != nil {
-		return
+	if b.err == nil {
+		b.gap(len(s))
 	}
-	if b.gap(len(s)); b.err == nil {
+	if b.err == nil {
 		b.buf = append(b.buf, s...)
 	}
 }
