@@ -24,6 +24,12 @@ func TestSignedThroughPostfix(t *testing.T) {
 	signedThrough(t, host, open(t, startTLS(host, realserver.Sender)).Transport)
 }
 
+// TestSignedThroughSendmail hands them to Postfix's sendmail program.
+func TestSignedThroughSendmail(t *testing.T) {
+	host := startedHost(t)
+	signedThrough(t, host, &postfixProgram(t).transport)
+}
+
 // signedThrough sends signed mails of all shapes through a transport that ends in
 // the Maildirs, and lets the judges verify and read what arrives.
 func signedThrough(t *testing.T, host *realserver.Host, transport delivery.Transport) {
