@@ -23,11 +23,15 @@ fuzz: modules ## run every fuzz target for FUZZTIME (10s)
 
 bench: modules ## run all benchmarks; those of bench/ compare with other libraries, medians side by side
 	go test -run '^$$' -bench . -benchmem ./...
-	cd bench && go test -run '^$$' -bench . -benchmem -benchtime 200ms -count 6 . >bench.out
+	cd bench && go test -run '^$$' -bench . -skip '^BenchmarkSend' -benchmem -benchtime 200ms -count 6 . >bench.out
 	cd bench && go tool benchstat -table .name -row /case -col '/lib@(qdmail go-mail gomail enmime email)' \
 		-filter '.name:(Compose OR EncodeOnly)' bench.out
 	cd bench && go tool benchstat -table .name -row /result -col /lib -filter .name:ISO2022JP bench.out
 	cd bench && go tool benchstat -table .name -row .name -col /lib -filter .name:Base64 bench.out
+	cd bench && for i in 1 2 3 4 5 6; do go test -run '^$$' -bench '^BenchmarkSend' -benchmem . || exit; done >send.out
+	cd bench && go tool benchstat -table .name -row /turn -col '/lib@(smtp-source qdmail qdmail-waiting go-mail)' -filter .name:Send send.out
+	cd bench && go tool benchstat -table .name -row /turn -col '/way@(DATA BDAT)' -filter .name:SendPostfix send.out
+	cd bench && go tool benchstat -filter .name:SendLarge send.out
 
 integration: ## real servers and foreign mail readers, which are installed if missing (root, Debian)
 	@.ci/install-servers

@@ -24,8 +24,11 @@ type sender struct {
 	send func(b *testing.B, addr string, n int)
 }
 
-// body is the message that everybody sends.
-var body = delivery.BytesBody("Subject: bench\r\n\r\n" + strings.Repeat(strings.Repeat("x", 70)+"\r\n", 14))
+// toY is the envelope of all messages, body the message of 1 KB.
+var (
+	toY  = &delivery.Envelope{From: "a@x.test", Recipients: []delivery.Recipient{{Address: "b@y.test"}}}
+	body = delivery.BytesBody("Subject: bench\r\n\r\n" + strings.Repeat(strings.Repeat("x", 70)+"\r\n", 14))
+)
 
 var senders = []sender{
 	{"smtp-source", smtpSource},
@@ -59,7 +62,6 @@ func smtpSource(b *testing.B, addr string, n int) {
 // relay sends from several goroutines, over one connection.
 func relay(b *testing.B, addr string, n, goroutines int) {
 	r := &smtp.Relay{Addr: addr, Pool: smtp.Pool{MaxConns: 1, MaxMessages: n + 1, MaxAge: time.Hour}}
-	env := &delivery.Envelope{From: "a@x.test", Recipients: []delivery.Recipient{{Address: "b@y.test"}}}
 	todo := make(chan struct{}, n)
 	for range n {
 		todo <- struct{}{}
@@ -70,7 +72,7 @@ func relay(b *testing.B, addr string, n, goroutines int) {
 	for range goroutines {
 		wg.Go(func() {
 			for range todo {
-				if _, err := r.Send(context.Background(), env, body); err != nil {
+				if _, err := r.Send(context.Background(), toY, body); err != nil {
 					b.Error(err)
 					return
 				}
