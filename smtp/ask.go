@@ -104,8 +104,8 @@ func (t *transaction) put(s step) error {
 
 // flush writes what is queued, with what may come behind it.
 func (t *transaction) flush() bool {
-	if t.ended && t.behind != nil {
-		t.behind()
+	if t.ended {
+		t.follow()
 	}
 	if err := t.c.wire.flush(t.c.cfg.Timeouts.Mail); err != nil {
 		t.broken = err
@@ -122,12 +122,19 @@ func (t *transaction) takeOver() bool {
 		}
 	}
 	t.told = nil
-	if t.ended && t.behind != nil {
-		if t.behind(); len(w.out) > 0 {
+	if t.ended {
+		if t.follow(); len(w.out) > 0 {
 			return t.flush()
 		}
 	}
 	return true
+}
+
+// follow lets the commands of other messages go out with the end of this one.
+func (t *transaction) follow() {
+	if t.queuer != nil {
+		t.queuer.behind(t)
+	}
 }
 
 // unasked judges what the server has said before it was asked anything: that it

@@ -201,9 +201,7 @@ func (t *transaction) sendChunk() {
 // verdict.
 func (t *transaction) commit() {
 	c, d := t.c, t.c.cfg.Timeouts.DataEnd
-	if t.behind != nil {
-		t.behind()
-	}
+	t.follow()
 	if err := c.wire.arm(d); err != nil {
 		t.stop(c.fail(delivery.PhaseBody, eventOf(nil, err, noReply), nil, err))
 		return
@@ -212,7 +210,7 @@ func (t *transaction) commit() {
 	err := c.wire.flush(d)
 	var r *reply
 	if err == nil {
-		r, err = c.wire.read(d)
+		r, err = c.wire.readInto(&t.reply, d)
 	} else if last, _ := c.wire.read(earlyReply); last != nil && (last.Code/100 == 4 || last.Code/100 == 5) {
 		r, err = last, nil // the server has said why it hung up
 		defer c.meet(abort)

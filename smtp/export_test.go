@@ -64,7 +64,7 @@ func TooMany(code int, enhanced delivery.EnhancedCode) bool {
 // ReadReply reads one reply from r; the lines are what extensions and challenges
 // are read from.
 func ReadReply(r io.Reader, hide ...string) (rep *delivery.Reply, lines []string, err error) {
-	got, err := readReply(bufio.NewReaderSize(r, maxReplyLine), hide)
+	got, err := readReply(bufio.NewReaderSize(r, maxReplyLine), hide, new(reply))
 	if got == nil {
 		return nil, nil, err
 	}

@@ -11,7 +11,7 @@ func (t *transaction) judgeAll() bool {
 	for len(t.owed) > 0 {
 		s := t.owed[0]
 		t.owed = t.owed[1:]
-		r, err := c.wire.read(t.timeout(s))
+		r, err := c.wire.readInto(&t.reply, t.timeout(s))
 		if err != nil && t.broken != nil && !isAlert(err) && eventOf(nil, err, noReply) != cancelled {
 			err = t.broken // the first failure tells more
 		}

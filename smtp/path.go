@@ -49,7 +49,13 @@ func parsePath(s string) (path, error) {
 	if err != nil {
 		return path{}, fmt.Errorf("%w: %q", err, cut(s, 120))
 	}
-	p := path{addr: local + "@" + domain, key: raw + "@" + strings.ToLower(domain), utf8: !isPrintableASCII(local)}
+	p := path{addr: s, key: s, utf8: !isPrintableASCII(local)}
+	if local != s[:at] || domain != s[at+1:] {
+		p.addr = local + "@" + domain
+	}
+	if low := strings.ToLower(domain); local != raw || low != s[at+1:] {
+		p.key = raw + "@" + low
+	}
 	if local != raw && isDotAtom("x"+strings.ReplaceAll(raw, ".", "")+"x", true) {
 		p.raw = raw + "@" + domain
 	}

@@ -19,6 +19,9 @@ type plan struct {
 	rcpts []*recipient // to be sent to, in the order of the envelope
 	chunk []byte       // the message, once it was read to go by BDAT
 	bare  bool         // MAIL goes without what can be left out; see transaction.trim
+
+	single recipient     // backs rcpts where the envelope has one
+	one    [1]*recipient // likewise
 }
 
 // recipient is one mailbox and all entries of the envelope that mean it.
@@ -28,7 +31,8 @@ type recipient struct {
 	raw     string // another spelling of it, not tried yet; see transaction.respell
 	dsn     string // what RCPT carries if the server knows DSN
 	asksDSN bool
-	indexes []int // into Envelope.Recipients
+	indexes []int  // into Envelope.Recipients
+	index   [1]int // backs indexes; most mailboxes are there once
 }
 
 // newPlan checks the envelope. What is wrong with one recipient is entered into
@@ -42,15 +46,18 @@ func newPlan(env *delivery.Envelope, body delivery.Body, res *delivery.Result) *
 		}
 		return p
 	}
-	n := len(env.Recipients)
-	all, indexes := make([]recipient, n), make([]int, n)
-	p.rcpts = make([]*recipient, 0, n)
+	var all []recipient
 	var seen map[string]*recipient // by path.key
-	if n > 1 {
+	n := len(env.Recipients)
+	if p.rcpts = p.one[:0]; n > 1 {
+		all, p.rcpts = make([]recipient, n), make([]*recipient, 0, n)
 		seen = make(map[string]*recipient, n)
 	}
 	for i := range env.Recipients {
-		r := &env.Recipients[i]
+		r, new := &env.Recipients[i], &p.single
+		if n > 1 {
+			new = &all[i]
+		}
 		to, err := p.path(r.Address)
 		if err != nil {
 			res.Recipients[i].Err = prepareError(r.Address, err)
@@ -65,15 +72,15 @@ func newPlan(env *delivery.Envelope, body delivery.Body, res *delivery.Result) *
 			res.Recipients[i].Err = prepareError(r.Address, err)
 			continue
 		}
-		indexes[i] = i
-		all[i] = recipient{
+		*new = recipient{
 			addr: r.Address, path: to.addr, raw: to.raw,
 			dsn: dsn, asksDSN: dsn != "" || p.dsn != "",
-			indexes: indexes[i : i+1 : i+1],
+			index: [1]int{i},
 		}
-		p.rcpts = append(p.rcpts, &all[i])
+		new.indexes = new.index[:]
+		p.rcpts = append(p.rcpts, new)
 		if n > 1 {
-			seen[to.key] = &all[i]
+			seen[to.key] = new
 		}
 	}
 	return p

@@ -68,6 +68,7 @@ type job struct {
 	p    *plan
 	res  *delivery.Result
 	todo []*recipient
+	told bool // there is a hook that is to be told the commands
 
 	// Under pool.mu:
 	state jobState
@@ -313,7 +314,7 @@ func (p *pool) follow(l *link, whole bool) {
 		if !t.capable() || t.queue() != nil {
 			return // can't be after mayFollow
 		}
-		t.told = l.wire.takeLines(m)
+		t.told = l.wire.takeLines(m, j.told)
 		j.state, j.t = ahead, t
 		l.ahead = append(l.ahead, p.first())
 		if !whole {

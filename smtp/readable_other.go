@@ -4,6 +4,9 @@ package smtp
 
 import "net"
 
-// readable looks, without waiting, whether a read would return something now;
-// here it can't tell.
-func readable(net.Conn) (sure, waiting bool) { return false, false }
+// sight looks at a connection; here it can't tell anything.
+type sight struct{}
+
+func newSight(net.Conn) *sight { return nil }
+
+func (*sight) readable() (sure, waiting bool) { return false, false }

@@ -7,23 +7,39 @@ import (
 	"syscall"
 )
 
-// readable looks, without waiting, whether a read would return something now:
-// octets, the end or an error. It isn't sure about connections that are no
-// sockets.
-func readable(conn net.Conn) (sure, waiting bool) {
+// sight looks at a connection without waiting.
+type sight struct {
+	raw     syscall.RawConn // nil if it is no socket
+	peek    func(fd uintptr) bool
+	waiting bool
+	one     [1]byte
+}
+
+func newSight(conn net.Conn) *sight {
+	s := new(sight)
 	sc, ok := conn.(syscall.Conn)
 	if !ok {
-		return false, false
+		return s
 	}
-	rc, err := sc.SyscallConn()
+	raw, err := sc.SyscallConn()
 	if err != nil {
+		return s
+	}
+	s.raw = raw
+	s.peek = func(fd uintptr) bool {
+		_, _, err := syscall.Recvfrom(int(fd), s.one[:], syscall.MSG_PEEK)
+		s.waiting = err != syscall.EAGAIN && err != syscall.EINTR
+		return true
+	}
+	return s
+}
+
+// readable reports whether a read would return something now: octets, the end or
+// an error. It isn't sure about connections that are no sockets.
+func (s *sight) readable() (sure, waiting bool) {
+	if s.raw == nil {
 		return false, false
 	}
-	err = rc.Read(func(fd uintptr) bool {
-		var one [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK)
-		waiting = err != syscall.EAGAIN && err != syscall.EINTR
-		return true
-	})
-	return err == nil, waiting
+	err := s.raw.Read(s.peek)
+	return err == nil, s.waiting
 }

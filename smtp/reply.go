@@ -30,12 +30,12 @@ type reply struct {
 	one   [1]string // backs lines; most replies have one
 }
 
-// readReply reads one reply (RFC 5321 section 4.2). The strings of hide are
+// readReply reads one reply into r (RFC 5321 section 4.2). The strings of hide are
 // credentials; they are replaced in the Text by "***". What isn't a reply is
 // delivery.ErrProtocol. If the connection fails after at least one complete
 // line, the reply as far as it came is returned beside the error.
-func readReply(br *bufio.Reader, hide []string) (*reply, error) {
-	r := new(reply)
+func readReply(br *bufio.Reader, hide []string, r *reply) (*reply, error) {
+	*r = reply{}
 	r.lines = r.one[:0]
 	size := 0
 	for {

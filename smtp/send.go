@@ -57,6 +57,9 @@ func (r *Relay) Send(ctx context.Context, env *delivery.Envelope, body delivery.
 	}
 	defer r.popAgain(res)
 	s := &sending{r: r, cfg: cfg, pool: pool, job: job{p: p, res: res, todo: p.rcpts}}
+	if h := delivery.HooksFrom(ctx); h != nil {
+		s.told = h.Command != nil
+	}
 	for len(s.todo) > 0 {
 		if f := s.once(ctx); f != nil {
 			settle(res, f, s.todo...)
@@ -82,6 +85,7 @@ type sending struct {
 	cfg  *Config
 	pool *pool
 
+	carrier *link // of the transaction under way
 	link    *link // kept for the next transaction of the message
 	redial  bool  // a link was dead; its place in the pool is still ours
 	redone  bool  // that has happened
@@ -134,7 +138,7 @@ func (s *sending) once(ctx context.Context) *failure {
 
 func (s *sending) carry(ctx context.Context, l *link, t *transaction) {
 	defer l.wire.bind(ctx)()
-	t.behind = func() { s.behind(l, t) }
+	t.queuer, s.carrier = s, l
 	t.carry()
 	s.todo = t.left()
 	l.sent++
@@ -194,11 +198,11 @@ func (s *sending) failure(phase delivery.Phase, ev event, cause error) *failure 
 }
 
 // behind lets messages that wait go out together with the end of t.
-func (s *sending) behind(l *link, t *transaction) {
+func (s *sending) behind(t *transaction) {
 	if t.grouped && s.pool.cfg.Window <= 1 || len(t.again) > 0 || len(t.rest) > 0 {
 		return
 	}
-	s.pool.follow(l, t.grouped)
+	s.pool.follow(s.carrier, t.grouped)
 }
 
 // connect makes a connection and begins the conversation. Where TLS is a mere

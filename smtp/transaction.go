@@ -43,10 +43,11 @@ type transaction struct {
 	p   *plan
 	res *delivery.Result
 
-	open  []*recipient // neither decided nor accepted yet
-	taken []*recipient // accepted by the reply to RCPT
-	again []*recipient // refused only because this transaction is full
-	rest  []*recipient // beyond the server's limits, not tried yet
+	open  []*recipient  // neither decided nor accepted yet
+	taken []*recipient  // accepted by the reply to RCPT
+	one   [1]*recipient // backs taken as long as it is enough
+	again []*recipient  // refused only because this transaction is full
+	rest  []*recipient  // beyond the server's limits, not tried yet
 	// spelled are refused as wrong in syntax, and can be spelled differently.
 	spelled []*recipient
 
@@ -56,11 +57,12 @@ type transaction struct {
 	second  bool          // it goes out behind another message
 	owed    []step        // commands whose replies are to be read
 	few     [4]step       // backs owed as long as it is enough
+	reply   reply         // the one that is being judged
 	told    []string      // commands that another transaction wrote for this one; hooks haven't seen them
 
-	// behind, if set, may queue the commands of other messages. It is called
-	// when they can go out in the same write as the end of this one.
-	behind func()
+	// queuer, if set, may queue the commands of other messages. Its method is
+	// called when they can go out in the same write as the end of this one.
+	queuer interface{ behind(t *transaction) }
 	// spare says that there is another connection to be tried if this one turns
 	// out to be dead.
 	spare bool
@@ -91,7 +93,9 @@ type step struct {
 func newTransaction(c *Client, p *plan, res *delivery.Result, todo []*recipient) *transaction {
 	t := &transaction{c: c, p: p, res: res}
 	t.open, t.rest = c.limits.share(todo)
-	t.taken = make([]*recipient, 0, len(t.open))
+	if t.taken = t.one[:0]; len(t.open) > 1 {
+		t.taken = make([]*recipient, 0, len(t.open))
+	}
 	return t
 }
 

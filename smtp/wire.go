@@ -23,6 +23,7 @@ import (
 type wire struct {
 	conn  net.Conn // what is read and written, a *tls.Conn after the handshake
 	raw   net.Conn // the connection beneath; deadlines are set there
+	sight *sight   // of raw
 	br    *bufio.Reader
 	out   []byte   // queued, not flushed yet
 	lines []line   // the command lines in out, as far as they concern the hooks that are bound
@@ -54,7 +55,7 @@ type binding struct {
 var over = time.Unix(1, 0)
 
 func newWire(conn net.Conn) *wire {
-	return &wire{conn: conn, raw: conn, br: bufio.NewReaderSize(conn, maxReplyLine)}
+	return &wire{conn: conn, raw: conn, sight: newSight(conn), br: bufio.NewReaderSize(conn, maxReplyLine)}
 }
 
 // bind makes ctx govern all reads and writes until unbind is called: its end
@@ -238,14 +239,15 @@ func (l line) seen(out []byte) string {
 }
 
 // takeLines hides the lines that were queued since m from the hooks that are
-// bound: they are for others.
-func (w *wire) takeLines(m mark) []string {
-	taken := make([]string, 0, len(w.lines)-m.lines)
-	for _, l := range w.lines[m.lines:] {
-		taken = append(taken, l.seen(w.out))
+// bound: they are for others, for whom they are returned if those want them.
+func (w *wire) takeLines(m mark, wanted bool) (taken []string) {
+	if wanted {
+		for _, l := range w.lines[m.lines:] {
+			taken = append(taken, l.seen(w.out))
+		}
 	}
+	w.other += len(w.lines) - m.lines
 	w.lines = w.lines[:m.lines]
-	w.other += len(taken)
 	return taken
 }
 
@@ -267,7 +269,10 @@ func (w *wire) writeArmed(p []byte, d time.Duration) error {
 
 // read reads one reply. If the connection fails in the middle of it, what came
 // is returned beside the error.
-func (w *wire) read(d time.Duration) (*reply, error) {
+func (w *wire) read(d time.Duration) (*reply, error) { return w.readInto(new(reply), d) }
+
+// readInto is read with a place for the reply.
+func (w *wire) readInto(place *reply, d time.Duration) (*reply, error) {
 	ahead, _ := w.br.Peek(w.br.Buffered())
 	waits := !holdsReply(ahead)
 	if waits {
@@ -277,7 +282,7 @@ func (w *wire) read(d time.Duration) (*reply, error) {
 	} else if ctx := w.bound.ctx; ctx.Err() != nil {
 		return nil, contextError(ctx)
 	}
-	r, err := readReply(w.br, w.hide)
+	r, err := readReply(w.br, w.hide, place)
 	if err != nil {
 		return r, w.explain(err, d)
 	}
@@ -326,7 +331,7 @@ func (w *wire) look(d time.Duration) (early bool, err error) {
 		return false, err
 	}
 	moment := time.Millisecond
-	switch sure, waiting := readable(w.raw); {
+	switch sure, waiting := w.sight.readable(); {
 	case sure && !waiting:
 		return false, nil
 	case sure:
