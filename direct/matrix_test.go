@@ -18,7 +18,7 @@ type cell struct {
 	tls      direct.TLSPolicy
 	hosts    string // "bad", "bad good" or "bad bad"
 	fallback bool
-	chunks   bool // the message goes by BDAT, along with its commands
+	chunks   bool // the message goes by BDAT
 	rcpts    int  // in one transaction
 }
 
@@ -156,8 +156,6 @@ func (c cell) meets() (last, others string) {
 		return all(takes) // without TLS
 	case testsmtp.MAIL, testsmtp.RCPT:
 		switch {
-		case !received && c.chunks: // the message is out
-			return all(mayHave)
 		case !received:
 			return all(fails)
 		case c.phase == testsmtp.RCPT && !is("421"):
@@ -171,7 +169,12 @@ func (c cell) meets() (last, others string) {
 		return all(reply)
 	case testsmtp.Body:
 		switch {
-		case c.chunks: // then it is the reply to the message
+		case c.chunks && is("drip"): // an octet a minute: too slow for what comes after the first
+			return all(mayHave)
+		case c.chunks && received: // it is the reply to the first octet, which goes ahead
+			return all(reply)
+		case c.chunks:
+			return all(fails)
 		case is("silent", "stop reading", "drip"): // nothing is seen of it until the message is out
 			return all(mayHave)
 		case is("4xx", "421"): // without a word about whom it concerns

@@ -63,7 +63,7 @@ func (t *transaction) queue() error {
 	switch {
 	case t.grouped:
 		steps = append(steps, step{phase: delivery.PhaseEnd})
-	case t.chunk == nil:
+	case t.chunk == nil || t.first > 0:
 		steps = append(steps, step{phase: delivery.PhaseDATA})
 	}
 	for _, s := range steps {
@@ -74,6 +74,8 @@ func (t *transaction) queue() error {
 	}
 	if t.grouped {
 		c.wire.add(t.chunk)
+	} else {
+		c.wire.add(t.chunk[:t.first])
 	}
 	t.owed = steps
 	t.ended = t.grouped
@@ -93,10 +95,15 @@ func (t *transaction) put(s step) error {
 	case delivery.PhaseRCPT:
 		w.out = t.appendRcpt(w.out, s.rcpt)
 	case delivery.PhaseDATA:
-		w.out = append(w.out, "DATA"...)
+		if t.first == 0 {
+			w.out = append(w.out, "DATA"...)
+			break
+		}
+		w.out = append(w.out, "BDAT "...)
+		w.out = strconv.AppendInt(w.out, int64(t.first), 10)
 	case delivery.PhaseEnd:
 		w.out = append(w.out, "BDAT "...)
-		w.out = strconv.AppendInt(w.out, int64(len(t.chunk)), 10)
+		w.out = strconv.AppendInt(w.out, int64(len(t.chunk)-t.first), 10)
 		w.out = append(w.out, " LAST"...)
 	}
 	return w.endLine(from, maxCommandLine, "")
@@ -207,6 +214,9 @@ func (t *transaction) timeout(s step) time.Duration {
 	case delivery.PhaseRCPT:
 		return d.Rcpt
 	case delivery.PhaseDATA:
+		if t.first > 0 {
+			return d.DataBlock
+		}
 		return d.DataInit
 	case delivery.PhaseEnd:
 		return d.DataEnd

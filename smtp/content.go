@@ -12,15 +12,24 @@ import (
 // has to be in memory then, and a server that refuses it gets it nevertheless.
 const maxChunk = 64 << 10
 
+// What is known of BDAT at a server that offers CHUNKING. One that offers it and
+// doesn't know BDAT, such as because of a middlebox, takes the lines of a message
+// for commands. So the first octet goes by itself, before the rest of the message
+// does: without a line end, nobody takes it for a command.
+const (
+	maybeChunking int32 = iota // not more than that it is offered
+	doesChunking               // a chunk was accepted
+	noChunking                 // it isn't used
+)
+
 const endOfData = ".\r\n"
 
 // fetch opens the message, or reads it if it goes by BDAT, before anything is
 // said about it: one that can't be read costs nothing then.
 func (t *transaction) fetch() bool {
 	c, p := t.c, t.p
-	t.grouped = c.takesChunk(p) && c.wire.fresh()
 	if c.takesChunk(p) && p.chunk != nil {
-		t.chunk = p.chunk
+		t.useChunk()
 		return true
 	}
 	if t.body = t.openBody(); t.body == nil {
@@ -31,18 +40,44 @@ func (t *transaction) fetch() bool {
 	}
 	defer t.close()
 	var err error
-	t.chunk, err = p.read(c.wire.bound.ctx, t.body)
-	if err != nil {
+	if p.chunk, err = p.read(c.wire.bound.ctx, t.body); err != nil {
 		return t.stop(t.unreadable(err))
 	}
-	p.chunk = t.chunk
+	t.useChunk()
 	return true
+}
+
+// useChunk decides how the chunk of the plan goes out.
+func (t *transaction) useChunk() {
+	chunk := t.p.chunk
+	switch state := t.c.cfg.chunking.Load(); {
+	case state == doesChunking:
+		t.chunk, t.grouped = chunk, t.c.wire.fresh()
+	case state == maybeChunking && len(chunk) > 1 && isLetterOrDigit(chunk[0]):
+		t.chunk, t.first = chunk, 1
+	} // otherwise by DATA
 }
 
 // takesChunk reports whether a message can go by BDAT in one piece with its
 // commands (RFC 3030).
 func (c *Client) takesChunk(p *plan) bool {
-	return p.size <= maxChunk && !c.cfg.noChunking.Load() && c.offers("CHUNKING") && c.offers("PIPELINING")
+	return p.size <= maxChunk && c.cfg.chunking.Load() != noChunking && c.offers("CHUNKING") && c.offers("PIPELINING")
+}
+
+// turnToData goes on by DATA with a server that doesn't know BDAT. The octet that
+// it has got makes a line that it refuses, once its end is there.
+func (t *transaction) turnToData() bool {
+	w := t.c.wire
+	t.chunk, t.first = nil, 0
+	err := w.endLine(len(w.out), maxCommandLine, "")
+	if err == nil {
+		err = t.put(step{phase: delivery.PhaseDATA})
+	}
+	if err != nil {
+		return t.stop(t.c.fail(delivery.PhaseDATA, local, nil, err))
+	}
+	t.owed = append(t.owed, step{phase: delivery.PhaseRSET}, step{phase: delivery.PhaseDATA})
+	return t.flush()
 }
 
 // openBody returns nil if that ends the transaction.
@@ -193,7 +228,7 @@ func (t *transaction) sendChunk() {
 		t.stop(t.c.fail(delivery.PhaseBody, local, nil, err))
 		return
 	}
-	t.c.wire.add(t.chunk)
+	t.c.wire.add(t.chunk[t.first:])
 	t.commit()
 }
 

@@ -15,14 +15,15 @@
 //  5. AUTH, never in clear. (Client.authenticate)
 //  6. MAIL, with the parameters that the envelope needs; RCPT for each mailbox
 //     once; DATA. With PIPELINING all of them go out in one write, with CHUNKING
-//     a message of up to 64 KiB as well; otherwise each waits for the reply to
-//     the one before. (transaction.ask)
+//     a message of up to 64 KiB as well, once the server has shown that it knows
+//     BDAT; otherwise each waits for the reply to the one before.
+//     (transaction.ask)
 //  7. The replies are judged one by one, whichever way the commands went. One
 //     recipient who is refused doesn't stop the others. (transaction.judgeAll)
 //  8. After 354 the message, checked and dot-stuffed on its way; the hook
 //     BeforeEnd; a last look whether the server has spoken too early; then the
-//     final dot, in a write of its own, with the commands of the next message
-//     behind it if one waits for the connection. (transaction.send)
+//     final dot, with the commands of the next message behind it if one waits
+//     for the connection. (transaction.send)
 //  9. The final reply says what became of it. (transaction.onEnd)
 //  10. The connection goes to whoever waits for it, back into the pool, or is
 //     ended by QUIT, whose reply nobody waits for. (pool.put)

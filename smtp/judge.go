@@ -129,8 +129,22 @@ func (t *transaction) respell(rcpt *recipient, r *reply) bool {
 	return true
 }
 
+// onData takes the reply to DATA, or to the chunk that goes ahead.
 func (t *transaction) onData(r *reply, err error) bool {
-	ev := eventOf(r, err, 354)
+	want := 354
+	if t.first > 0 {
+		want = 2
+	}
+	ev := eventOf(r, err, want)
+	if t.first > 0 && ev == agreed {
+		t.c.cfg.chunking.CompareAndSwap(maybeChunking, doesChunking)
+	}
+	if t.first > 0 && err == nil && t.c.isInept(r) {
+		if t.refused == nil && len(t.taken) > 0 {
+			return t.turnToData()
+		}
+		t.c.meet(abort) // the server still has the octet
+	}
 	switch {
 	case t.refused != nil && ev == agreed:
 		// The server wants a message that it has no sender for. Whatever was
@@ -140,7 +154,7 @@ func (t *transaction) onData(r *reply, err error) bool {
 		if ev.refusal() {
 			return t.stop(t.refused)
 		}
-	case len(t.taken) == 0 && ev == agreed:
+	case len(t.taken) == 0 && ev == agreed && t.first == 0:
 		return t.loneDot()
 	case len(t.taken) == 0 && ev.refusal():
 		return true
@@ -166,6 +180,17 @@ func (t *transaction) loneDot() bool {
 	return false
 }
 
+// isInept reports whether the reply to BDAT says that the server doesn't know it.
+// Then nothing more can be said on this connection, and nothing is sent that way
+// to this server any more.
+func (c *Client) isInept(r *reply) bool {
+	inept := r.Code == 500 || r.Code == 502 || r.Code == 504
+	if inept {
+		c.cfg.chunking.Store(noChunking)
+	}
+	return inept
+}
+
 // onEnd takes the verdict on the message. It returns false unless that is
 // positive.
 func (t *transaction) onEnd(r *reply, err error) bool {
@@ -181,13 +206,7 @@ func (t *transaction) onEnd(r *reply, err error) bool {
 		return true
 	}
 	f := t.fail(delivery.PhaseEnd, ev, r, err)
-	inept := t.chunk != nil && !broken && (r.Code == 500 || r.Code == 502 || r.Code == 504)
-	if inept {
-		// It offers CHUNKING, doesn't know BDAT, and took the lines of the message
-		// for commands. Nothing more is said on this connection, and nothing is
-		// sent that way to this server any more.
-		c.cfg.noChunking.Store(true)
-	}
+	inept := t.chunk != nil && !broken && c.isInept(r)
 	if broken || inept {
 		f.fate = abort
 	}

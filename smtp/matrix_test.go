@@ -19,7 +19,7 @@ import (
 type mode struct {
 	name       string
 	extensions []string
-	whole      bool // the message goes along with its commands
+	whole      bool // the message goes along with its commands, from the second on
 	together   int  // how many messages share the connection at a time
 	window     int
 }
@@ -49,7 +49,7 @@ func (c situation) String() string {
 // situations are all combinations that there are.
 func situations() []situation {
 	before := []testsmtp.Phase{testsmtp.Greeting, testsmtp.EHLO, testsmtp.STARTTLS, testsmtp.Handshake, testsmtp.AUTH}
-	message := []testsmtp.Phase{testsmtp.MAIL, testsmtp.RCPT, testsmtp.DATA, testsmtp.Body, testsmtp.End}
+	message := []testsmtp.Phase{testsmtp.MAIL, testsmtp.RCPT, testsmtp.DATA, testsmtp.BDAT, testsmtp.Body, testsmtp.End}
 	var all []situation
 	for _, m := range modes {
 		for _, phase := range append(before, message...) {
@@ -78,13 +78,17 @@ func (c situation) exists(before bool) bool {
 		return false
 	case c.phase == testsmtp.Handshake && c.fault[0] >= '0' && c.fault[0] <= '9': // there are no replies
 		return false
-	case c.phase == testsmtp.DATA && c.whole:
+	case c.phase == testsmtp.DATA && c.whole, c.phase == testsmtp.BDAT && !c.ahead():
 		return false
 	case c.phase == testsmtp.Body && c.whole && c.fault == "cut 250": // a server that lies
 		return false
 	}
 	return true
 }
+
+// ahead says that the first octet of the message goes ahead, because the server
+// hasn't shown yet that it knows BDAT.
+func (c situation) ahead() bool { return c.whole && !c.reused }
 
 // events are what the faults are for the pure judgement.
 var events = map[string]smtp.Event{
@@ -99,7 +103,7 @@ var deliveryPhases = map[testsmtp.Phase]delivery.Phase{
 	testsmtp.Greeting: delivery.PhaseGreeting, testsmtp.EHLO: delivery.PhaseEHLO,
 	testsmtp.STARTTLS: delivery.PhaseSTARTTLS, testsmtp.Handshake: delivery.PhaseTLS,
 	testsmtp.AUTH: delivery.PhaseAUTH, testsmtp.MAIL: delivery.PhaseMAIL, testsmtp.RCPT: delivery.PhaseRCPT,
-	testsmtp.DATA: delivery.PhaseDATA, testsmtp.Body: delivery.PhaseBody, testsmtp.End: delivery.PhaseEnd,
+	testsmtp.DATA: delivery.PhaseDATA, testsmtp.BDAT: delivery.PhaseDATA, testsmtp.Body: delivery.PhaseBody, testsmtp.End: delivery.PhaseEnd,
 }
 
 // want derives from the one table of decisions what becomes of the recipients of
@@ -108,11 +112,14 @@ func (c situation) want() (last, others delivery.Outcome) {
 	ev, phase := events[c.fault], deliveryPhases[c.phase]
 	both := func(o delivery.Outcome) (delivery.Outcome, delivery.Outcome) { return o, o }
 	received := ev == smtp.Temporary || ev == smtp.Closing || ev == smtp.Permanent
-	inside := c.whole && slices.Contains([]delivery.Phase{delivery.PhaseMAIL, delivery.PhaseRCPT, delivery.PhaseBody}, phase)
+	inside := c.whole && c.reused && slices.Contains([]delivery.Phase{delivery.PhaseMAIL, delivery.PhaseRCPT, delivery.PhaseBody}, phase)
 	if phase == delivery.PhaseBody && c.whole { // then it is the reply to the message
 		phase = delivery.PhaseEnd
 	}
 	switch {
+	case c.ahead() && c.phase == testsmtp.Body && c.fault == "drip": // an octet a minute: all right for the first
+	case c.ahead() && (c.phase == testsmtp.Body || c.phase == testsmtp.BDAT): // or to its first octet
+		phase = delivery.PhaseDATA
 	case phase == delivery.PhaseEnd && c.fault == "cut 250":
 		return both(delivery.Accepted)
 	case phase == delivery.PhaseEnd && c.fault == "cut 550":
@@ -239,7 +246,7 @@ func (c situation) inject() func(testsmtp.Event) *testsmtp.Fault {
 		}
 		here := e.Phase == c.phase
 		switch c.phase {
-		case testsmtp.MAIL, testsmtp.DATA, testsmtp.Body, testsmtp.End:
+		case testsmtp.MAIL, testsmtp.DATA, testsmtp.BDAT, testsmtp.Body, testsmtp.End:
 			here = here && mails == c.target()
 		case testsmtp.RCPT:
 			here = here && mails == c.target() && rcpts == c.rcpts

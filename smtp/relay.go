@@ -77,10 +77,11 @@ type Relay struct {
 	POPBeforeSMTP *POPAuth
 	// Pool bounds the connections that are kept and shared. Default: see Pool.
 	Pool Pool
-	// NoChunking keeps messages from going by BDAT in one piece with their
-	// commands where the server offers CHUNKING: for servers that offer it by
-	// mistake. Default: false; a server that doesn't know BDAT after all is
-	// noticed, but it has taken the lines of one message for commands then.
+	// NoChunking keeps messages from going by BDAT (RFC 3030) where the server
+	// offers CHUNKING: for servers whose BDAT doesn't work. Default: false; of the
+	// first message to a server, one octet goes ahead of the rest, so that one
+	// that doesn't know BDAT after all is noticed before it takes anything for a
+	// command, and gets DATA.
 	NoChunking bool
 	// RequireDSN rejects recipients for whom the envelope asks for delivery
 	// status notifications if the server doesn't offer DSN. Otherwise their mail

@@ -25,8 +25,8 @@ func (r *Relay) begin() (*Config, *pool, error) {
 	s.once.Do(func() {
 		s.cfg, s.err = r.config()
 		s.cfg.sessionCache = newSessionCache()
-		if s.err == nil {
-			s.cfg.noChunking.Store(r.NoChunking)
+		if s.err == nil && r.NoChunking {
+			s.cfg.chunking.Store(noChunking)
 		}
 		s.pool.cfg = r.Pool.withDefaults()
 	})
@@ -199,10 +199,11 @@ func (s *sending) failure(phase delivery.Phase, ev event, cause error) *failure 
 
 // behind lets messages that wait go out together with the end of t.
 func (s *sending) behind(t *transaction) {
-	if t.grouped && s.pool.cfg.Window <= 1 || len(t.again) > 0 || len(t.rest) > 0 {
+	whole := t.chunk != nil
+	if whole && s.pool.cfg.Window <= 1 || len(t.again) > 0 || len(t.rest) > 0 {
 		return
 	}
-	s.pool.follow(s.carrier, t.grouped)
+	s.pool.follow(s.carrier, whole)
 }
 
 // connect makes a connection and begins the conversation. Where TLS is a mere

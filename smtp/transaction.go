@@ -53,6 +53,7 @@ type transaction struct {
 
 	body    io.ReadCloser // the message, if it goes by DATA
 	chunk   []byte        // the message, if it goes by BDAT
+	first   int           // how many of its octets go ahead, to see whether the server knows BDAT
 	grouped bool          // the chunk goes along with the commands
 	second  bool          // it goes out behind another message
 	owed    []step        // commands whose replies are to be read

@@ -176,10 +176,20 @@ func TestGroupRefused(t *testing.T) {
 		C: RCPT TO:<c@y.test>
 		C: DATA
 	`
-	const bdat = greeting + `
+	const chunking = greeting + `
 		S: 250-mx.test
 		S: 250-PIPELINING
 		S: 250 CHUNKING
+	`
+	const bdat = chunking + `
+		C: MAIL FROM:<a@x.test>
+		C: RCPT TO:<b@y.test>
+		C! "BDAT 1\r\nS"
+		S: 250 ok
+		S: 250 ok
+		S: 250 1 octet
+		C! "BDAT 25 LAST\r\nubject: hello\r\n\r\nHello.\r\n"
+		S: 250 queued
 		C: MAIL FROM:<a@x.test>
 		C: RCPT TO:<b@y.test>
 		C: RCPT TO:<c@y.test>
@@ -187,6 +197,15 @@ func TestGroupRefused(t *testing.T) {
 		C: Subject: hello
 		C:
 		C: Hello.
+	`
+	const ahead = chunking + `
+		C: MAIL FROM:<a@x.test>
+		C: RCPT TO:<b@y.test>
+		C: RCPT TO:<c@y.test>
+		C! "BDAT 1\r\nS"
+	`
+	const rest = `
+		C! "BDAT 25 LAST\r\nubject: hello\r\n\r\nHello.\r\n"
 	`
 	const body = `
 		C: Subject: hello
@@ -224,14 +243,35 @@ func TestGroupRefused(t *testing.T) {
 		{"BDAT: 421 at RCPT", bdat + "S: 250 ok\nS: 250 ok\nS: 421 closing\n-- close", "deferred, deferred"},
 		{"BDAT: 250- and close", bdat + "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 250-queued\n-- close", "accepted, accepted"},
 		{"BDAT: 550- and close", bdat + "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 550-spam\n-- close", "rejected, rejected"},
+
+		{"ahead: one", ahead + "S: 250 ok\nS: 550 no\nS: 250 ok\nS: 250 1 octet" + rest + "S: 250 queued" + quit, "rejected, accepted"},
+		{"ahead: refused then", ahead + "S: 250 ok\nS: 550 no\nS: 250 ok\nS: 250 1 octet" + rest + "S: 554 spam" + quit, "rejected, rejected"},
+		{"ahead: close then", ahead + "S: 250 ok\nS: 550 no\nS: 250 ok\nS: 250 1 octet" + rest + "-- close", "rejected, unknown"},
+		{"ahead: nobody", ahead + "S: 250 ok\nS: 550 no\nS: 451 later\nS: 503 no recipients" + quit, "rejected, deferred"},
+		{"ahead: nobody, and 250", ahead + "S: 250 ok\nS: 550 no\nS: 550 no\nS: 250 thrown away" + quit, "rejected, rejected"},
+		{"ahead: nobody, and unknown", ahead + "S: 250 ok\nS: 550 no\nS: 550 no\nS: 500 what?", "rejected, rejected"},
+		{"ahead: MAIL", ahead + "S: 451 no\nS: 503 no\nS: 503 no\nS: 503 no" + quit, "deferred, deferred"},
+		{"ahead: MAIL and unknown", ahead + "S: 451 no\nS: 503 no\nS: 503 no\nS: 500 what?", "deferred, deferred"},
+		{"ahead: MAIL, and all the rest taken", ahead + "S: 550 no\nS: 250 ok\nS: 250 ok\nS: 250 1 octet", "rejected, rejected"},
+		{"ahead: refused", ahead + "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 552 too big" + quit, "rejected, rejected"},
+		{"ahead: 354", ahead + "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 354 go ahead", "deferred, deferred"},
+		{"ahead: close", ahead + "S: 250 ok\nS: 250 ok\nS: 250 ok\n-- close", "deferred, deferred"},
+		{"ahead: unknown", ahead + "S: 250 ok\nS: 550 no\nS: 250 ok\nS: 500 what?\nC:\nC: DATA\nS: 500 what?\nS: 354 go ahead" + body + quit, "rejected, accepted"},
+		{"ahead: unknown, and closing", ahead + "S: 250 ok\nS: 550 no\nS: 250 ok\nS: 502 what?\nC:\nC: DATA\nS: 421 enough\n-- close", "rejected, deferred"},
+		{"ahead: unknown, and no DATA", ahead + "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 504 what?\nC:\nC: DATA\nS: 500 what?\nS: 503 no" + quit, "rejected, rejected"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := plays(t, tt.script)
-				res := converse(t, local(p.Dial), from("b@y.test", "c@y.test"), hello)
+				r := pooled(p.Dial, 1)
+				if strings.HasPrefix(tt.script, bdat) { // the server has shown already that it knows it
+					converse(t, r, from("b@y.test"), hello)
+				}
+				res := converse(t, r, from("b@y.test", "c@y.test"), hello)
 				if got := outcomes(res); got != tt.want {
 					t.Errorf("%s, not %s: %v", got, tt.want, res.Err())
 				}
+				r.Close()
 				p.done()
 			})
 		})
