@@ -12,6 +12,8 @@ type (
 	Body = delivery.Body
 	// Result is the outcome of a delivery, recipient by recipient.
 	Result = delivery.Result
+	// Attempt is one step of the path on which that came about.
+	Attempt = delivery.Attempt
 	// Outcome is what became of the message for one recipient.
 	Outcome = delivery.Outcome
 	// SendError says that not every recipient's mail was accepted.

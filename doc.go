@@ -26,6 +26,12 @@
 //   - message/htmltext: the text part of mails that have only HTML
 //   - delivery: envelope, body, outcome, errors, hooks, and the Transport interface
 //   - smtp: the transport for a relay
+//   - sendmail: the transport for a local program
+//   - direct: the transport that delivers to the recipients' own servers;
+//     direct/preflight looks whether this host is fit for that, direct/dns,
+//     direct/mtasts and direct/dane are what it is made of
+//   - route: which mail goes by which transport
+//   - smime, dkim: signatures
 //   - encoding/charset, encoding/header, encoding/transfer: what message is made of
 //   - encoding/mime: reading a message
 //
@@ -41,6 +47,7 @@
 //	switch {
 //	case err == nil: // accepted for all
 //	case errors.Is(err, delivery.ErrAuthFailed): // look at MAIL_URL
+//	case errors.Is(err, delivery.ErrUndeliverable): // nobody takes mail for the domain
 //	case errors.As(err, &refused) && refused.Temporary(): // try again later
 //	}
 //

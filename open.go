@@ -85,19 +85,34 @@ var ErrURL = errors.New("qdmail: invalid mail URL")
 //	newline   crlf or lf (the default)
 //	notify, dsn  as above
 //
+// Mail goes to the recipients' own servers, without a relay, by the scheme mx of
+// package direct, which is given to Open beside the URL; see [OpenTransport].
+//
 // An unknown scheme or key is an error. No error quotes the URL or the password.
 // Every error wraps ErrURL.
 func Open(rawURL string, extra ...Scheme) (*Mailer, error) {
 	return OpenWith(rawURL, Options{Schemes: extra})
 }
 
+// OpenTransport is Open for the transport alone. Schemes whose transports have
+// another one beneath them take it, such as that of package direct:
+//
+//	mailer, err := qdmail.Open("mx://?fallback=smtp%3A%2F%2Fuser%3Apassword%40relay.example.jp",
+//		direct.Scheme(qdmail.OpenTransport))
+func OpenTransport(rawURL string) (delivery.Transport, error) {
+	t, err := openTransport(rawURL, nil, func(*url.URL) error { return nil })
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrURL, err)
+	}
+	return t, nil
+}
+
 // openTransport opens a URL, of which take may take something out before.
 func openTransport(rawURL string, extra []Scheme, take func(*url.URL) error) (delivery.Transport, error) {
-	name, rest, ok := strings.Cut(rawURL, ":")
-	if !ok || name == "" || strings.ContainsAny(name, "@/?#[] ") {
-		return nil, errors.New("there is no scheme, such as smtp://")
+	name, rest, err := splitScheme(rawURL)
+	if err != nil {
+		return nil, err
 	}
-	name = strings.ToLower(name)
 	for _, s := range slices.Concat(extra, builtin) {
 		if s.Name != name {
 			continue
@@ -111,36 +126,13 @@ func openTransport(rawURL string, extra []Scheme, take func(*url.URL) error) (de
 		}
 		return s.Open(u)
 	}
-	var known []string
-	for _, s := range slices.Concat(builtin, extra) {
-		known = append(known, s.Name)
-	}
-	return nil, fmt.Errorf("unknown scheme (known: %s)", strings.Join(known, ", "))
-}
-
-// parseURL is url.Parse with errors that quote nothing, and with a look at the
-// mistake that would show a password: one that wasn't percent-encoded.
-func parseURL(rawURL, rest string) (*url.URL, error) {
-	notEncoded := errors.New(`user and password must be percent-encoded: "%" is %25, ":" is %3A, "/" is %2F, "?" is %3F, "#" is %23, "@" is %40`)
-	if authority, ok := strings.CutPrefix(rest, "//"); ok {
-		authority, after, _ := strings.Cut(authority, "?")
-		if i := strings.IndexAny(authority, "/#"); i >= 0 {
-			authority, after = authority[:i], authority[i:]+after
-		}
-		if strings.Count(authority, "@") > 1 || !strings.Contains(authority, "@") && strings.Contains(after, "@") {
-			return nil, notEncoded
-		}
-	}
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		return nil, fmt.Errorf("it can't be read; %w", notEncoded)
-	}
-	return u, nil
+	return nil, unknownScheme(name, rest, extra)
 }
 
 // query is the query of a URL, taken key by key.
 type query struct {
 	values url.Values
+	known  []string // keys that were asked for
 	err    error
 }
 
@@ -149,13 +141,14 @@ func newQuery(u *url.URL) *query {
 	if err != nil {
 		err = errors.New("the query can't be read")
 	}
-	return &query{values, err}
+	return &query{values: values, err: err}
 }
 
 // take returns the value of a key, which may be given once, and removes it.
 func (q *query) take(key string) (value string, ok bool) {
 	list, ok := q.values[key]
 	delete(q.values, key)
+	q.known = append(q.known, key)
 	switch {
 	case !ok || q.err != nil:
 		return "", false
@@ -175,12 +168,16 @@ func choose[T any](q *query, key string, values map[string]T, dst *T) {
 	if !ok {
 		return
 	}
-	v, ok := values[s]
-	if !ok {
-		q.fail(fmt.Errorf("%s doesn't have that value", key))
+	if v, ok := values[s]; ok {
+		*dst = v
 		return
 	}
-	*dst = v
+	var names []string
+	for name := range values {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	q.fail(fmt.Errorf("%s doesn't have that value; it is one of %s", key, strings.Join(names, ", ")))
 }
 
 func (q *query) fail(err error) {
@@ -192,13 +189,20 @@ func (q *query) fail(err error) {
 // rest returns the first error, or one for a key that nobody took. Its name is
 // quoted only if it looks like a key and not like half a password.
 func (q *query) rest() error {
+	var keys []string
 	for key := range q.values {
-		if q.err != nil {
-			break
-		}
-		if strings.Trim(key, "abcdefghijklmnopqrstuvwxyz-_") == "" && len(key) <= 20 {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		meant := strings.ReplaceAll(strings.ToLower(key), "_", "-")
+		switch {
+		case q.err != nil:
+		case slices.Contains(q.known, meant):
+			q.err = fmt.Errorf("unknown key; did you mean %q?", meant)
+		case strings.Trim(key, "abcdefghijklmnopqrstuvwxyz-_") == "" && len(key) <= 20:
 			q.err = fmt.Errorf("unknown key %q", key)
-		} else {
+		default:
 			q.err = errors.New("unknown key")
 		}
 	}

@@ -69,6 +69,11 @@ func hostOf(u *url.URL) string {
 func takePOP(q *query, r *smtp.Relay) {
 	addr, ok := q.take("pop")
 	if !ok {
+		for _, key := range []string{"pop-tls", "apop", "pop-file", "pop-minutes"} {
+			if _, given := q.take(key); given {
+				q.fail(errors.New(key + " belongs to the key pop, which isn't given"))
+			}
+		}
 		return
 	}
 	p := &smtp.POPAuth{Addr: addr, Username: r.Username, Password: r.Password, TLSConfig: r.TLSConfig, Dial: r.Dial}

@@ -10,7 +10,7 @@ import (
 // OpenEnv is Open for the URL in an environment variable, such as MAIL_URL, or in
 // the file that the variable of this name with "_FILE" behind it names, as
 // secrets of containers are given. Exactly one of the two has to be set. A line
-// end at the end of the file doesn't count.
+// end at the end of either doesn't count.
 //
 // To keep a password alone in a file, leave it out of the URL and use the key
 // password-file.
@@ -30,7 +30,7 @@ func fromEnv(name string) (string, error) {
 	case value != "" && file != "":
 		return "", fmt.Errorf("both %s and %s_FILE are set", name, name)
 	case value != "":
-		return value, nil
+		return withoutLineEnd(value), nil
 	}
 	value, err := readSecret(name+"_FILE", file)
 	if err == nil && strings.ContainsAny(value, "\r\n") {

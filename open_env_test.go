@@ -20,6 +20,8 @@ func TestOpenEnv(t *testing.T) {
 		{"variable", url, "", ""},
 		{"file", "", url + "\n", ""},
 		{"file of Windows", "", url + "\r\n", ""},
+		{"variable with a line end", url + "\r\n", "", ""},
+		{"variable with blanks", url + " \n", "", "a blank or a line end"},
 		{"neither", "", "", "neither"},
 		{"both", url, url, "both"},
 		{"two lines", "", url + "\nsecond hunter2\n", "more than one line"},

@@ -46,6 +46,7 @@ func openSendmail(u *url.URL) (delivery.Transport, error) {
 func (q *query) takeAll(key string) []string {
 	list := q.values[key]
 	delete(q.values, key)
+	q.known = append(q.known, key)
 	for _, value := range list {
 		if value == "" {
 			q.fail(errors.New(key + " is empty"))

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/qdmail/qdmail/delivery"
@@ -98,9 +99,30 @@ func takeCredentials(q *query, r *smtp.Relay, user *url.Userinfo) {
 		r.TokenSource = func(context.Context, string) (string, error) { return readSecret("token-file", file) }
 	}
 	if names, ok := q.take("auth"); ok {
-		r.Mechanisms = strings.Split(strings.ToUpper(names), ",")
+		r.Mechanisms = takeMechanisms(q, names)
 	}
 	choose(q, "insecure-auth", map[string]bool{"true": true, "false": false}, &r.InsecureAuth)
+	external := len(r.Mechanisms) > 0 && !slices.ContainsFunc(r.Mechanisms, func(name string) bool { return name != "EXTERNAL" })
+	if r.Username != "" && r.Password == "" && r.TokenSource == nil && !external {
+		q.fail(errors.New("there is a user and no password, which is written user:password@ or stands in a file, for the key password-file or token-file"))
+	}
+}
+
+// mechanisms are the values of auth.
+var mechanisms = []string{
+	"scram-sha-256-plus", "scram-sha-256", "scram-sha-1-plus", "scram-sha-1", "plain", "login", "cram-md5",
+	"oauthbearer", "xoauth2", "external",
+}
+
+func takeMechanisms(q *query, names string) []string {
+	var list []string
+	for name := range strings.SplitSeq(strings.ToLower(names), ",") {
+		if !slices.Contains(mechanisms, name) {
+			q.fail(fmt.Errorf("auth is a list of %s, with commas between", strings.Join(mechanisms, ", ")))
+		}
+		list = append(list, strings.ToUpper(name))
+	}
+	return list
 }
 
 func readCA(file string) (*x509.CertPool, error) {
@@ -121,12 +143,15 @@ func readSecret(key, file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	secret := withoutLineEnd(string(text))
 	if secret == "" {
 		return "", fmt.Errorf("%s: the file is empty", key)
 	}
 	return secret, nil
 }
+
+// withoutLineEnd drops one line end.
+func withoutLineEnd(s string) string { return strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r") }
 
 // maxSecretFile is more than any password or token has.
 const maxSecretFile = 64 << 10

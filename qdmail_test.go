@@ -96,7 +96,7 @@ func TestSendThroughAURL(t *testing.T) {
 func TestOpenRefusals(t *testing.T) {
 	const secret = "hunter2"
 	for _, v := range []struct{ url, want string }{
-		{"", "scheme"},
+		{"", "empty"},
 		{"mail.example.jp", "scheme"},
 		{"foo://mail.example.jp", "unknown scheme (known: smtp, smtps, sendmail)"},
 		{"http://u:hunter2@mail.example.jp", "unknown scheme"},
@@ -111,7 +111,7 @@ func TestOpenRefusals(t *testing.T) {
 		{"smtp://h?tls=", "tls is empty"},
 		{"smtp://h?timeouts=1s", "timeouts doesn't"},
 		{"smtp://h?ca=/no/such/file", "ca:"},
-		{"smtp://h?auth=magic", "mechanism"},
+		{"smtp://h?auth=magic", "auth is a list of"},
 		{"smtp://h:99999999", ""},
 		{"smtp://h?tls=%zz", "can't be read"},
 		{"smtps://h?tls=starttls", "smtps is TLS from the first octet"},

@@ -4,11 +4,12 @@
 // A message becomes an [Envelope] (who gets it) and a [Body] (the octets they
 // get). A [Transport] takes both and answers with a [Result]: one
 // [RecipientResult] per recipient, in envelope order, each with one of the six
-// values of [Outcome]. What went wrong is an [Error], which keeps the phase,
+// values of [Outcome] and, where there was a choice, the path that led to it,
+// [Attempt] by [Attempt]. What went wrong is an [Error], which keeps the phase,
 // the host and the server's [Reply]; several of them travel as a [SendError].
 //
 // Read transport.go for the contract, then outcome.go, envelope.go, body.go,
-// result.go, error.go, reply.go and hooks.go.
+// result.go, attempt.go, error.go, reply.go and hooks.go.
 //
 // The package imports nothing but the standard library.
 package delivery

@@ -79,7 +79,7 @@ type Hold struct {
 
 // Recipient is one forward-path with its own notification wishes.
 type Recipient struct {
-	// Address is an addr-spec without angle brackets; its domain is ASCII
+	// Address is one addr-spec, without angle brackets; its domain is ASCII
 	// (A-labels).
 	Address string
 	// Notify says when a delivery status notification is wanted for this

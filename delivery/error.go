@@ -60,6 +60,10 @@ var (
 	// ErrFUTURERELEASERequired: the message is to be held back, and the server
 	// lacks FUTURERELEASE or doesn't hold so long.
 	ErrFUTURERELEASERequired = errors.New("the server can't hold the message back (FUTURERELEASE)")
+	// ErrUndeliverable: nobody takes mail for the domain of the address, whatever
+	// the mailbox: it doesn't exist, says that it takes no mail (RFC 7505), or has
+	// no server that can be connected to.
+	ErrUndeliverable = errors.New("nobody takes mail for the domain")
 	// ErrNoRecipients: the envelope is empty, or no recipient was accepted.
 	ErrNoRecipients = errors.New("no recipient")
 	// ErrProtocol: the server sent what SMTP doesn't allow.

@@ -31,6 +31,10 @@ type RecipientResult struct {
 	// hop lacks, when the transport was allowed to go on without, such as
 	// "DSN". Nil if everything was passed on.
 	Dropped []string
+	// Attempts are the ways that were tried, in their order, and why each of them
+	// was followed by what it was. A transport that knows but one way leaves it
+	// nil, and one that is made of others passes on what they say.
+	Attempts []Attempt `json:",omitempty"`
 	// Err is the reason when Outcome isn't Accepted or Queued; an *Error
 	// wherever a hop was involved. Nil otherwise.
 	Err error

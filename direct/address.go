@@ -23,6 +23,8 @@ type mailbox struct {
 	indexes []int              // into Envelope.Recipients
 	rank    kind               // of what is in the result
 	trail   trail
+
+	attempts []delivery.Attempt
 }
 
 // toASCII is the Lookup profile of IDNA, except that underscores are let pass.
@@ -41,6 +43,9 @@ func parseAddress(addr string) (dest destination, key string, err error) {
 	at := strings.LastIndexByte(addr, '@')
 	if at <= 0 || at == len(addr)-1 {
 		return dest, "", errors.New("an address has a local part, @ and a domain")
+	}
+	if local := addr[:at]; local[0] != '"' && strings.Contains(local, "@") && strings.ContainsAny(local, ",;") {
+		return dest, "", errors.New("several addresses where one belongs")
 	}
 	domain := addr[at+1:]
 	if strings.HasPrefix(domain, "[") {

@@ -61,7 +61,7 @@ func (d *demand) demanded(e *delivery.Error) *delivery.Error {
 type session struct {
 	*smtp.Client
 	key      sessionKey
-	security Security
+	security delivery.Security
 	born     time.Time
 	sent     int // messages
 	idle     *time.Timer
@@ -69,7 +69,7 @@ type session struct {
 
 // connect leads a conversation with an address up to the first message, with as
 // much TLS as it takes. What was in vain before the last try is told by retry.
-func (t *Transport) connect(ctx context.Context, c *call, retry func(e *delivery.Error, next Next)) (*session, *delivery.Error) {
+func (t *Transport) connect(ctx context.Context, c *call, retry func(e *delivery.Error, next delivery.Next)) (*session, *delivery.Error) {
 	addr := c.addrPort()
 	first := t.state.memory.stage(addr)
 	if c.mode != smtp.InsecureTLSOpportunistic || t.PlaintextFallback == PlaintextNever {
@@ -88,15 +88,15 @@ func (t *Transport) connect(ctx context.Context, c *call, retry func(e *delivery
 			return nil, c.demand.demanded(e)
 		}
 		s = next
-		retry(e, map[stage]Next{smallHello: NextSmall, noTLS: NextClear}[s])
+		retry(e, map[stage]delivery.Next{smallHello: delivery.NextSmall, noTLS: delivery.NextClear}[s])
 	}
 }
 
 // converse makes one connection and begins the conversation.
-func (t *Transport) converse(ctx context.Context, c *call, s stage) (*smtp.Client, Security, *delivery.Error) {
+func (t *Transport) converse(ctx context.Context, c *call, s stage) (*smtp.Client, delivery.Security, *delivery.Error) {
 	conn, e := t.dial(ctx, c)
 	if e != nil {
-		return nil, Clear, e
+		return nil, delivery.SecurityClear, e
 	}
 	var ev evidence
 	cfg := smtp.Config{
@@ -120,19 +120,19 @@ func (t *Transport) converse(ctx context.Context, c *call, s stage) (*smtp.Clien
 		t.reportTLS(ctx, c.target, c.demand, &ev, encrypted, e)
 	}
 	if e != nil {
-		return nil, Clear, e
+		return nil, delivery.SecurityClear, e
 	}
 	if t.LocalName != "" && strings.EqualFold(g.name, t.LocalName) {
 		client.Close()
-		return nil, Clear, &delivery.Error{Op: "direct", Phase: delivery.PhaseGreeting, Host: cfg.Addr, Err: &PolicyError{"loop", ErrSelf}}
+		return nil, delivery.SecurityClear, &delivery.Error{Op: "direct", Phase: delivery.PhaseGreeting, Host: cfg.Addr, Err: &PolicyError{"loop", ErrSelf}}
 	}
 	switch {
 	case !encrypted:
-		return client, Clear, nil
+		return client, delivery.SecurityClear, nil
 	case c.authentic:
-		return client, Authenticated, nil
+		return client, delivery.SecurityAuthenticated, nil
 	}
-	return client, Encrypted, nil
+	return client, delivery.SecurityEncrypted, nil
 }
 
 // greeting is a hook that keeps the name in the first reply of a server.

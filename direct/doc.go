@@ -18,6 +18,7 @@
 //  7. What came of it says whether another host may be tried. (judge, kind.again)
 //  8. Who was reached by no path goes to the fallback, all in one message.
 //     (trail.toFallback, job.fallBack)
+//  9. What was tried, and why, stands in the result. (job.tell)
 //
 // One rule is behind all that: another way is taken only while it is certain that
 // nobody has taken responsibility for the recipient, and only if the other way
@@ -29,6 +30,6 @@
 // resolve.go, where to; guard.go and address.go, what may be; demand.go and tls.go,
 // with what TLS; walk.go, connect.go and pool.go, how; job.go, hooks.go and
 // fallback.go, the message around it; memory.go, port25.go and slots.go, what one
-// Send leaves to the next; config.go, transport.go, observe.go and error.go, what
-// a caller sees.
+// Send leaves to the next; config.go, carriers.go, transport.go, observe.go, error.go,
+// and scheme.go with scheme_keys.go, what a caller sees.
 package direct

@@ -35,9 +35,14 @@ var (
 	ErrPort25 = errors.New("port 25 seems to be blocked")
 )
 
+// errContract: the fallback's result isn't one.
+var errContract = errors.New("the fallback doesn't account for each recipient")
+
 // Refusal is a verdict that no server has spoken: the DNS says that there is
 // nothing to deliver to, or what it says can't be followed. The recipient is
-// Rejected. It is no evidence about a single address, but about its domain.
+// Rejected. It is no evidence about a single address, but about its domain, and
+// counts as delivery.ErrUndeliverable, unless it lies with us: ErrSelf, ErrLiteral
+// and delivery.ErrREQUIRETLSRequired.
 type Refusal struct {
 	// Code is the enhanced status code of RFC 3463 that says the same, such as
 	// 5.1.2.
@@ -51,6 +56,12 @@ func (r *Refusal) Error() string { return r.Code.String() + " " + r.Err.Error() 
 
 // Unwrap returns the reason.
 func (r *Refusal) Unwrap() error { return r.Err }
+
+// Is makes it count as delivery.ErrUndeliverable.
+func (r *Refusal) Is(target error) bool {
+	return target == delivery.ErrUndeliverable && !errors.Is(r.Err, ErrSelf) && !errors.Is(r.Err, ErrLiteral) &&
+		!errors.Is(r.Err, delivery.ErrREQUIRETLSRequired)
+}
 
 // Status returns Code. Who can't import this package finds it as an
 //

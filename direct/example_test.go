@@ -18,9 +18,6 @@ func Example() {
 		LocalName: "mail.example.jp", // what the DNS calls the source address
 		Source:    direct.Source{IPv4: netip.MustParseAddr("192.0.2.25")},
 		Fallback:  &smtp.Relay{Addr: "relay.example.jp", Username: "user", Password: os.Getenv("RELAY_PASSWORD")},
-		Observer: direct.Observer{Attempt: func(_ context.Context, a direct.Attempt) {
-			fmt.Println(a.Host, a.IP, a.Security, a.Outcome, a.Reason, a.Next)
-		}},
 	}
 	defer transport.Close()
 
@@ -28,6 +25,9 @@ func Example() {
 	body := delivery.BytesBody("From: shop@example.jp\r\nTo: taro@example.com\r\nSubject: hello\r\n\r\nHello.\r\n")
 	res, _ := transport.Send(context.Background(), env, body)
 	for _, r := range res.Recipients {
+		for _, a := range r.Attempts {
+			fmt.Println(a) // mx.example.com:25 at 192.0.2.1: deferred at dial: connection refused (the path failed; then next host)
+		}
 		if r.Outcome == delivery.Deferred {
 			fmt.Println("to be tried again later:", r.Address, r.Err)
 		}

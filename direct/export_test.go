@@ -45,13 +45,21 @@ func Key(addr string) (domain, key string, err error) {
 
 // Judge says whether a result ends the search for another host, and whether the
 // recipient may go to the fallback then.
-func Judge(r delivery.RecipientResult, rules FallbackRules) (again, fallback bool, reason Reason) {
+func Judge(r delivery.RecipientResult, rules FallbackRules) (again, fallback bool, reason delivery.Reason) {
 	k := judge(&r)
 	var t trail
 	e, _ := r.Err.(*delivery.Error)
 	t.add(k, e, &rules)
 	fallback, _ = t.toFallback(&rules)
 	return k.again(), fallback, reasons[k]
+}
+
+// URLKeys are the keys of an mx URL, and what each takes.
+func URLKeys() (names, values []string) {
+	for _, k := range urlKeys() {
+		names, values = append(names, k.name), append(values, k.values)
+	}
+	return names, values
 }
 
 // Idle is how many connections are kept.

@@ -9,7 +9,7 @@ import (
 
 // fallBack hands over to the fallback what has to go there, as one message.
 func (j *job) fallBack() {
-	if len(j.relayed) == 0 || j.ctx.Err() != nil {
+	if len(j.relayed) == 0 {
 		return
 	}
 	slices.Sort(j.relayed)
@@ -20,29 +20,60 @@ func (j *job) fallBack() {
 		env.Recipients[k], indexes[k] = j.env.Recipients[i], []int{i}
 	}
 	began := time.Now()
-	res, _ := j.t.Fallback.Send(j.hooked(indexes), &env, j.body)
-	if res == nil || len(res.Recipients) != len(j.relayed) {
-		return
-	}
-	for k, i := range j.relayed {
-		r := res.Recipients[k]
-		a := Attempt{
-			Recipients: indexes[k], Host: r.Host, Fallback: true, Began: began, Took: time.Since(began),
-			Outcome: r.Outcome, Err: r.Err, Reason: reasonOf(&r), Next: NextNone,
-		}
+	for k, r := range j.askFallback(&env, indexes) {
+		i := j.relayed[k]
+		mine := &j.res.Recipients[i]
+		a := Attempt{Recipients: indexes[k], Attempt: delivery.Attempt{Host: r.Host, Fallback: true, Began: began, Took: time.Since(began)}}
+		a.came(&r, reasonOf(&r), delivery.NextNone)
 		j.t.observe(j.ctx, a)
-		if r.Outcome == delivery.NotSent && j.ctx.Err() == nil {
-			continue // the fallback can't be used, so it says nothing about the mail
+		attempts := append(mine.Attempts, byFallback(r.Attempts, a.Attempt)...)
+		if r.Outcome != delivery.NotSent || j.ctx.Err() != nil { // otherwise it can't be used, which says nothing about the mail
+			r.Address = mine.Address
+			*mine = r
 		}
-		r.Address = j.env.Recipients[i].Address
-		j.res.Recipients[i] = r
+		mine.Attempts = attempts
 	}
 }
 
+// askFallback returns the results of the fallback. One that doesn't account for
+// each recipient may have sent the message or not.
+func (j *job) askFallback(env *delivery.Envelope, indexes [][]int) []delivery.RecipientResult {
+	res := delivery.NewResult(env)
+	if err := contextError(j.ctx); err != nil {
+		for k := range res.Recipients {
+			res.Recipients[k].Err = prepareError("", err)
+		}
+		return res.Recipients
+	}
+	got, _ := j.t.Fallback.Send(j.hooked(indexes), env, j.body)
+	if got != nil && len(got.Recipients) == len(env.Recipients) {
+		return got.Recipients
+	}
+	for k := range res.Recipients {
+		r := &res.Recipients[k]
+		r.Outcome = delivery.Unknown
+		r.Err = &delivery.Error{Op: "direct", Phase: delivery.PhaseEnd, Err: errContract}
+	}
+	return res.Recipients
+}
+
+// byFallback are the attempts of the fallback: its own, if it tells, and otherwise
+// the one that it is itself.
+func byFallback(told []delivery.Attempt, itself delivery.Attempt) []delivery.Attempt {
+	if len(told) == 0 {
+		return []delivery.Attempt{itself}
+	}
+	told = slices.Clone(told)
+	for i := range told {
+		told[i].Fallback = true
+	}
+	return told
+}
+
 // reasonOf is the reason for a result of the fallback.
-func reasonOf(r *delivery.RecipientResult) Reason {
+func reasonOf(r *delivery.RecipientResult) delivery.Reason {
 	if r.Outcome == delivery.Queued {
-		return BecauseAccepted
+		return delivery.BecauseAccepted
 	}
 	return reasons[judge(r)]
 }

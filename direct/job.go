@@ -3,6 +3,7 @@ package direct
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ type job struct {
 	body delivery.Body
 	res  *delivery.Result // entries are written by the one group that they belong to
 
+	boxOf   []*mailbox    // by recipient of the envelope
 	telling chan struct{} // holds one: the hook that is being called
 
 	mu      sync.Mutex
@@ -45,10 +47,14 @@ func (j *job) run() {
 		})
 	}
 	wg.Wait()
+	for i, b := range j.boxOf {
+		j.res.Recipients[i].Attempts = slices.Clone(b.attempts)
+	}
 }
 
 // groups sorts the recipients by destination, each mailbox once.
 func (j *job) groups() []*group {
+	j.boxOf = make([]*mailbox, len(j.env.Recipients))
 	var all []*group
 	byDomain := map[string]*group{}
 	boxes := map[string]*mailbox{}
@@ -60,10 +66,11 @@ func (j *job) groups() []*group {
 		}
 		if b := boxes[key]; b != nil {
 			b.indexes = append(b.indexes, i)
+			j.boxOf[i] = b
 			continue
 		}
 		b := &mailbox{rcpt: r, indexes: []int{i}}
-		boxes[key] = b
+		boxes[key], j.boxOf[i] = b, b
 		g := byDomain[dest.domain]
 		if g == nil {
 			g = &group{job: j, dest: dest}
@@ -81,15 +88,17 @@ func (j *job) invalid(i int, err error) {
 	if _, ok := errors.AsType[*Refusal](err); ok {
 		f.kind, f.outcome = verdict, delivery.Rejected
 	}
+	j.boxOf[i] = &mailbox{rcpt: j.env.Recipients[i], indexes: []int{i}}
 	g := &group{job: j}
-	g.fail(&mailbox{rcpt: j.env.Recipients[i], indexes: []int{i}}, f, time.Now())
+	g.fail(j.boxOf[i], f, time.Now())
 }
 
 // run delivers to one destination: one transaction after the other, so that they
 // share a connection.
 func (g *group) run() {
 	t, began := g.t, time.Now()
-	leave, err := t.state.slots.enter(g.ctx, g.dest.domain)
+	b := t.bound(g.dest.domain)
+	leave, err := t.state.slots.enter(g.ctx, b.slot, b.conns)
 	if err != nil {
 		g.failAll(&failure{ours, delivery.NotSent, prepareError("", err)}, began)
 		return
@@ -104,9 +113,8 @@ func (g *group) run() {
 		return
 	}
 	g.plan = p
-	n := min(max(t.RecipientsPerTransaction, 1), maxRecipients)
 	for rest := g.boxes; len(rest) > 0; {
-		k := min(n, len(rest))
+		k := min(b.recipients, len(rest))
 		g.queue = append(g.queue, rest[:k:k])
 		rest = rest[k:]
 	}
@@ -116,10 +124,6 @@ func (g *group) run() {
 		newWalk(g, batch).run()
 	}
 }
-
-// maxRecipients is what every server takes (RFC 5321 section 4.5.3.1.8). Some hang
-// up on more.
-const maxRecipients = 100
 
 func (g *group) failAll(f *failure, began time.Time) {
 	for _, b := range g.boxes {
@@ -132,13 +136,22 @@ func (g *group) fail(b *mailbox, f *failure, began time.Time) {
 	rules := &g.t.FallbackRules
 	b.trail.add(f.kind, f.err, rules)
 	g.enter(b, f.kind, delivery.RecipientResult{Outcome: f.outcome, Err: f.err, Host: f.err.Host})
-	a := Attempt{
-		Recipients: b.indexes, Domain: g.dest.domain, Host: f.err.Host,
-		Began: began, Took: time.Since(began), Outcome: f.outcome, Err: f.err,
-	}
-	a.Next, a.Reason = g.end(b)
-	g.t.observe(g.ctx, a)
+	a := &Attempt{Attempt: delivery.Attempt{Began: began}}
+	next, why := g.end(b)
+	a.came(&delivery.RecipientResult{Outcome: f.outcome, Err: f.err}, why, next)
+	g.tell(a, g.dest.domain, []*mailbox{b})
 	g.finish(b)
+}
+
+// tell enters an attempt that is over for the recipients that it was for, and tells
+// the observer.
+func (j *job) tell(a *Attempt, domain string, boxes []*mailbox) {
+	a.Domain, a.Took = domain, time.Since(a.Began)
+	for _, b := range boxes {
+		b.attempts = append(b.attempts, a.Attempt)
+		a.Recipients = append(a.Recipients, b.indexes...)
+	}
+	j.t.observe(j.ctx, *a)
 }
 
 // enter writes what became of a recipient, unless something weightier is known.
@@ -154,17 +167,17 @@ func (j *job) enter(b *mailbox, k kind, r delivery.RecipientResult) {
 }
 
 // end says what follows when no other host is tried for a recipient, and why.
-func (j *job) end(b *mailbox) (Next, Reason) {
+func (j *job) end(b *mailbox) (delivery.Next, delivery.Reason) {
 	yes, why := b.trail.toFallback(&j.t.FallbackRules)
 	if yes && j.t.Fallback != nil {
-		return NextFallback, why
+		return delivery.NextFallback, why
 	}
-	return NextNone, why
+	return delivery.NextNone, why
 }
 
 // finish does it.
 func (j *job) finish(b *mailbox) {
-	if next, _ := j.end(b); next == NextFallback {
+	if next, _ := j.end(b); next == delivery.NextFallback {
 		j.mu.Lock()
 		defer j.mu.Unlock()
 		j.relayed = append(j.relayed, b.indexes...)

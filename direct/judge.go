@@ -153,28 +153,28 @@ func (t *trail) add(k kind, e *delivery.Error, rules *FallbackRules) {
 func (t *trail) closed() bool { return t.tried > 0 && t.noMail == t.tried }
 
 // toFallback says whether the recipient goes to the fallback, and why or why not.
-func (t *trail) toFallback(rules *FallbackRules) (bool, Reason) {
+func (t *trail) toFallback(rules *FallbackRules) (bool, delivery.Reason) {
 	switch {
 	case t.count[accepted] > 0:
-		return false, BecauseAccepted
+		return false, delivery.BecauseAccepted
 	case t.count[unknown] > 0:
-		return false, BecauseUnknown
+		return false, delivery.BecauseUnknown
 	case t.count[ours] > 0:
-		return false, BecauseOurs
+		return false, delivery.BecauseOurs
 	case t.count[verdict] > 0:
-		return t.refusal, BecauseVerdict
+		return t.refusal, delivery.BecauseVerdict
 	case t.closed():
-		return false, BecauseVerdict
+		return false, delivery.BecauseVerdict
 	case t.count[mismatch] > 0:
-		return false, BecauseMismatch
+		return false, delivery.BecauseMismatch
 	case t.count[policy] > 0 && !rules.EnforcesPolicy:
-		return false, BecausePolicy
+		return false, delivery.BecausePolicy
 	case t.count[busy] > 0:
-		return rules.OnDefer, BecauseBusy
+		return rules.OnDefer, delivery.BecauseBusy
 	case t.count[policy] > 0:
-		return true, BecausePolicy
+		return true, delivery.BecausePolicy
 	}
-	return t.tried > 0, BecausePath
+	return t.tried > 0, delivery.BecausePath
 }
 
 // full reports a mailbox that is full, in the words of servers that say so by 552

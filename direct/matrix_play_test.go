@@ -47,6 +47,7 @@ func (c cell) play(t *testing.T) {
 			t.Errorf("a credential is told: %s", talk.String())
 		}
 	}
+	w.checkAttempts(t, res)
 	c.check(t, w, res)
 	if t.Failed() {
 		t.Log(w.path())

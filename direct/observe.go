@@ -2,6 +2,7 @@ package direct
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -25,84 +26,48 @@ type Observer struct {
 	Port25 func(ctx context.Context, blocked bool)
 }
 
-// Attempt is one way to hand a message over, and what came of it.
+// Attempt is one way to hand a message over, what came of it, and whom it was for. It
+// stands in the results of these recipients too, in RecipientResult.Attempts.
 type Attempt struct {
+	delivery.Attempt
 	// Recipients are indexes into Envelope.Recipients.
 	Recipients []int
 	// Domain is that of the recipients, in A-labels; empty for the fallback.
 	Domain string
-	// Host is the mail exchanger with its port, or who the fallback says has
-	// decided. Empty if none was found.
-	Host string
-	// IP is its address. The zero Addr if none was connected to, such as because
-	// the address is known to be down.
-	IP netip.Addr
-	// Reused says that the connection had carried another message before.
-	Reused bool
-	// Fallback says that this was the fallback.
-	Fallback bool
-	// Security is how the connection was protected; empty if none came as far as a
-	// message.
-	Security Security
-	// Began and Took are when it was and how long it took.
-	Began time.Time
-	Took  time.Duration
-	// Outcome is what came of it for these recipients.
-	Outcome delivery.Outcome
-	// Err is the reason unless that is Accepted; a *delivery.Error.
+	// Err is the reason unless the outcome is Accepted or Queued; a *delivery.Error.
 	Err error
-	// Reason classifies Outcome and Err.
-	Reason Reason
-	// Next is what follows from it.
-	Next Next
 }
 
-// Security is how a connection was protected.
-type Security string
+// came notes what came of an attempt, and what follows.
+func (a *Attempt) came(r *delivery.RecipientResult, why delivery.Reason, next delivery.Next) {
+	a.Outcome, a.Reply, a.Err, a.Reason, a.Next = r.Outcome, r.Reply, r.Err, why, next
+	a.Phase, a.Cause = "", ""
+	e, _ := errors.AsType[*delivery.Error](r.Err)
+	switch {
+	case e == nil && r.Err != nil:
+		a.Cause = r.Err.Error()
+	case e != nil:
+		a.Phase = e.Phase
+		if a.Host == "" {
+			a.Host = e.Host
+		}
+		if e.Err != nil {
+			a.Cause = e.Err.Error()
+		}
+		if a.Reply == nil {
+			a.Reply = e.Reply
+		}
+	}
+}
 
-// The values of Security.
-const (
-	Clear         Security = "clear"         // not at all
-	Encrypted     Security = "encrypted"     // by TLS with whoever it was
-	Authenticated Security = "authenticated" // by TLS with who it should be
-)
-
-// Reason is why something did or didn't follow.
-type Reason string
-
-// The reasons.
-const (
-	BecauseAccepted Reason = "accepted"
-	BecausePath     Reason = "the path failed"
-	BecausePolicy   Reason = "a policy forbids it"
-	BecauseBusy     Reason = "refused for now, for reasons of the host"
-	BecauseMismatch Reason = "the host lacks what the message needs"
-	BecauseAddress  Reason = "refused, maybe for our address"
-	BecauseVerdict  Reason = "a verdict"
-	BecauseUnknown  Reason = "it may have been delivered"
-	BecauseOurs     Reason = "a fault on our side"
-)
+// newAttempt is one that begins now.
+func newAttempt() *Attempt { return &Attempt{Attempt: delivery.Attempt{Began: time.Now()}} }
 
 // reasons are those of each kind.
-var reasons = [...]Reason{
-	mismatch: BecauseMismatch, path: BecausePath, policy: BecausePolicy, ours: BecauseOurs,
-	busy: BecauseBusy, verdict: BecauseVerdict, unknown: BecauseUnknown, accepted: BecauseAccepted,
+var reasons = [...]delivery.Reason{
+	mismatch: delivery.BecauseMismatch, path: delivery.BecausePath, policy: delivery.BecausePolicy, ours: delivery.BecauseOurs,
+	busy: delivery.BecauseBusy, verdict: delivery.BecauseVerdict, unknown: delivery.BecauseUnknown, accepted: delivery.BecauseAccepted,
 }
-
-// Next is what follows an attempt.
-type Next string
-
-// What can follow.
-const (
-	NextNone     Next = "nothing"          // that is the result
-	NextHost     Next = "next host"        // another host, or what follows when there is none
-	NextAddress  Next = "next address"     // another address of the same host
-	NextFresh    Next = "fresh connection" // the connection was dead; the same address again
-	NextSmall    Next = "smaller hello"    // the same address, with a smaller TLS handshake
-	NextClear    Next = "without TLS"      // the same address
-	NextOneByOne Next = "one by one"       // the same message to each recipient by itself
-	NextFallback Next = "fallback"
-)
 
 // TLSReport says whether a host holds a policy, in the terms of RFC 8460.
 type TLSReport struct {

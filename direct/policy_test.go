@@ -40,36 +40,36 @@ func TestMTASTS(t *testing.T) {
 	down2 := func(w *world, _ *direct.Transport) { w.dead["192.0.2.2"] = "refused" }
 	const enforce, testing, none = mtasts.ModeEnforce, mtasts.ModeTesting, mtasts.ModeNone
 	playTLS(t, []withTLS{
-		{name: "met", set: policy(enforce, "*.y.test"), want: "accepted", dials: "192.0.2.1", reports: "sts mx1.y.test", security: direct.Authenticated},
-		{name: "the first host isn't named", set: policy(enforce, "mx2.y.test"), want: "accepted", dials: "192.0.2.2", security: direct.Authenticated,
+		{name: "met", set: policy(enforce, "*.y.test"), want: "accepted", dials: "192.0.2.1", reports: "sts mx1.y.test", security: delivery.SecurityAuthenticated},
+		{name: "the first host isn't named", set: policy(enforce, "mx2.y.test"), want: "accepted", dials: "192.0.2.2", security: delivery.SecurityAuthenticated,
 			reports: "sts mx1.y.test validation-failure!, sts mx2.y.test"},
 		{name: "no host is named", set: policy(enforce, "other.test"), want: "deferred",
 			reports: "sts mx1.y.test validation-failure!, sts mx2.y.test validation-failure!"},
-		{name: "wrong certificate", set: policy(enforce, "*.y.test", wrongCertificate), want: "accepted", dials: "192.0.2.1 192.0.2.2", security: direct.Authenticated,
+		{name: "wrong certificate", set: policy(enforce, "*.y.test", wrongCertificate), want: "accepted", dials: "192.0.2.1 192.0.2.2", security: delivery.SecurityAuthenticated,
 			reports: "sts mx1.y.test certificate-host-mismatch!, sts mx2.y.test"},
-		{name: "no STARTTLS", set: policy(enforce, "*.y.test", noTLS), want: "accepted", dials: "192.0.2.1 192.0.2.2", security: direct.Authenticated,
+		{name: "no STARTTLS", set: policy(enforce, "*.y.test", noTLS), want: "accepted", dials: "192.0.2.1 192.0.2.2", security: delivery.SecurityAuthenticated,
 			reports: "sts mx1.y.test starttls-not-supported!, sts mx2.y.test"},
 		{name: "T8 one unnamed, one down", set: policy(enforce, "mx2.y.test", down2), want: "deferred", dials: "192.0.2.2",
 			reports: "sts mx1.y.test validation-failure!"},
 		{name: "T8 one wrong, one down", set: policy(enforce, "*.y.test", wrongCertificate, down2), want: "deferred", dials: "192.0.2.1 192.0.2.2",
 			reports: "sts mx1.y.test certificate-host-mismatch!"},
-		{name: "testing, wrong certificate", set: policy(testing, "*.y.test", wrongCertificate), want: "accepted", dials: "192.0.2.1", security: direct.Encrypted,
+		{name: "testing, wrong certificate", set: policy(testing, "*.y.test", wrongCertificate), want: "accepted", dials: "192.0.2.1", security: delivery.SecurityEncrypted,
 			reports: "sts mx1.y.test certificate-host-mismatch"},
-		{name: "testing, unnamed and without TLS", set: policy(testing, "other.test", noTLS), want: "accepted", dials: "192.0.2.1", security: direct.Clear,
+		{name: "testing, unnamed and without TLS", set: policy(testing, "other.test", noTLS), want: "accepted", dials: "192.0.2.1", security: delivery.SecurityClear,
 			reports: "sts mx1.y.test validation-failure, sts mx2.y.test validation-failure, sts mx1.y.test starttls-not-supported"},
-		{name: "none any more", set: policy(none, "other.test"), want: "accepted", dials: "192.0.2.1", security: direct.Encrypted, reports: "no-policy-found mx1.y.test"},
-		{name: "switched off", want: "accepted", dials: "192.0.2.1", security: direct.Encrypted, reports: "no-policy-found mx1.y.test",
+		{name: "none any more", set: policy(none, "other.test"), want: "accepted", dials: "192.0.2.1", security: delivery.SecurityEncrypted, reports: "no-policy-found mx1.y.test"},
+		{name: "switched off", want: "accepted", dials: "192.0.2.1", security: delivery.SecurityEncrypted, reports: "no-policy-found mx1.y.test",
 			set: func(w *world, tr *direct.Transport) {
 				w.sts(tr, "y.test", enforce, "other.test")
 				tr.NoMTASTS = true
 			}},
-		{name: "a record that can't be read", want: "accepted", dials: "192.0.2.1", security: direct.Authenticated,
+		{name: "a record that can't be read", want: "accepted", dials: "192.0.2.1", security: delivery.SecurityAuthenticated,
 			reports: "sts sts-policy-invalid, sts mx1.y.test", set: policy(enforce, "*.y.test", func(w *world, _ *direct.Transport) {
 				w.names["_mta-sts.y.test"] = dns.Host{TXT: []string{"v=STSv1; id=!"}}
 			})},
 		{name: "REQUIRETLS", set: policy(enforce, "*.y.test", func(w *world, _ *direct.Transport) {
 			w.mx(1).Extensions = append(slices.Clone(pipelined), "REQUIRETLS")
-		}), env: requireTLS, want: "accepted", dials: "192.0.2.1", reports: "sts mx1.y.test", security: direct.Authenticated},
+		}), env: requireTLS, want: "accepted", dials: "192.0.2.1", reports: "sts mx1.y.test", security: delivery.SecurityAuthenticated},
 	})
 }
 
@@ -134,41 +134,41 @@ func TestDANE(t *testing.T) {
 	const then2 = ", no-policy-found mx2.y.test"
 	const tlsa1, none1 = "tlsa mx1.y.test", "no-policy-found mx1.y.test"
 	playTLS(t, []withTLS{
-		{name: "met", set: tlsa(right), want: "accepted", dials: "192.0.2.1", reports: tlsa1, security: direct.Authenticated},
-		{name: "met, whatever the authority", want: "accepted", dials: "192.0.2.1", reports: tlsa1, security: direct.Authenticated,
+		{name: "met", set: tlsa(right), want: "accepted", dials: "192.0.2.1", reports: tlsa1, security: delivery.SecurityAuthenticated},
+		{name: "met, whatever the authority", want: "accepted", dials: "192.0.2.1", reports: tlsa1, security: delivery.SecurityAuthenticated,
 			set: tlsa(right, func(_ *world, tr *direct.Transport) { _, tr.TLSConfig.RootCAs = other() })},
-		{name: "not met", set: tlsa(wrong), want: "accepted", dials: "192.0.2.1 192.0.2.2", reports: tlsa1 + " validation-failure!" + then2, security: direct.Encrypted},
+		{name: "not met", set: tlsa(wrong), want: "accepted", dials: "192.0.2.1 192.0.2.2", reports: tlsa1 + " validation-failure!" + then2, security: delivery.SecurityEncrypted},
 		{name: "T8 not met, the other down", set: tlsa(wrong, down2), want: "deferred", dials: "192.0.2.1 192.0.2.2", reports: tlsa1 + " validation-failure!"},
-		{name: "no STARTTLS", set: tlsa(right, noTLS), want: "accepted", dials: "192.0.2.1 192.0.2.2", reports: tlsa1 + " starttls-not-supported!" + then2, security: direct.Encrypted},
-		{name: "unusable, any certificate", set: tlsa(unusable, wrongCertificate), want: "accepted", dials: "192.0.2.1", reports: tlsa1 + " tlsa-invalid, " + tlsa1, security: direct.Encrypted},
-		{name: "unusable, no STARTTLS", set: tlsa(unusable, noTLS), want: "accepted", dials: "192.0.2.1 192.0.2.2", security: direct.Encrypted,
+		{name: "no STARTTLS", set: tlsa(right, noTLS), want: "accepted", dials: "192.0.2.1 192.0.2.2", reports: tlsa1 + " starttls-not-supported!" + then2, security: delivery.SecurityEncrypted},
+		{name: "unusable, any certificate", set: tlsa(unusable, wrongCertificate), want: "accepted", dials: "192.0.2.1", reports: tlsa1 + " tlsa-invalid, " + tlsa1, security: delivery.SecurityEncrypted},
+		{name: "unusable, no STARTTLS", set: tlsa(unusable, noTLS), want: "accepted", dials: "192.0.2.1 192.0.2.2", security: delivery.SecurityEncrypted,
 			reports: tlsa1 + " tlsa-invalid, " + tlsa1 + " starttls-not-supported!" + then2},
 		{name: "REQUIRETLS and unusable", set: tlsa(unusable), env: requireTLS, want: "rejected", reports: tlsa1 + " tlsa-invalid"},
 		{name: "the lookup fails", set: tlsa(right, fails("_25._tcp.mx1.y.test", dns.TypeTLSA, dns.Temporary)), want: "accepted", dials: "192.0.2.2",
-			reports: tlsa1 + " dnssec-invalid!" + then2, security: direct.Encrypted},
+			reports: tlsa1 + " dnssec-invalid!" + then2, security: delivery.SecurityEncrypted},
 		{name: "T8 the lookup is bogus, the other down", set: tlsa(right, fails("_25._tcp.mx1.y.test", dns.TypeTLSA, dns.Bogus), down2), want: "deferred",
 			dials: "192.0.2.2", reports: tlsa1 + " dnssec-invalid!"},
-		{name: "MX not secure", set: tlsa(wrong, insecure("y.test")), want: "accepted", dials: "192.0.2.1", reports: none1, security: direct.Encrypted},
-		{name: "address not secure", set: tlsa(wrong, insecure("mx1.y.test")), want: "accepted", dials: "192.0.2.1", reports: none1, security: direct.Encrypted},
+		{name: "MX not secure", set: tlsa(wrong, insecure("y.test")), want: "accepted", dials: "192.0.2.1", reports: none1, security: delivery.SecurityEncrypted},
+		{name: "address not secure", set: tlsa(wrong, insecure("mx1.y.test")), want: "accepted", dials: "192.0.2.1", reports: none1, security: delivery.SecurityEncrypted},
 		{name: "address not secure, TLSA fails", set: tlsa(wrong, insecure("mx1.y.test"), fails("_25._tcp.mx1.y.test", dns.TypeTLSA, dns.Temporary)),
-			want: "accepted", dials: "192.0.2.1", reports: none1, security: direct.Encrypted},
-		{name: "TLSA not secure", set: tlsa(wrong, insecure("_25._tcp.mx1.y.test")), want: "accepted", dials: "192.0.2.1", reports: none1, security: direct.Encrypted},
-		{name: "switched off", want: "accepted", dials: "192.0.2.1", reports: none1, security: direct.Encrypted,
+			want: "accepted", dials: "192.0.2.1", reports: none1, security: delivery.SecurityEncrypted},
+		{name: "TLSA not secure", set: tlsa(wrong, insecure("_25._tcp.mx1.y.test")), want: "accepted", dials: "192.0.2.1", reports: none1, security: delivery.SecurityEncrypted},
+		{name: "switched off", want: "accepted", dials: "192.0.2.1", reports: none1, security: delivery.SecurityEncrypted,
 			set: tlsa(wrong, func(_ *world, tr *direct.Transport) { tr.NoDANE = true })},
-		{name: "alias, records where it leads", set: tlsa(right, alias(true, true), move), want: "accepted", dials: "192.0.2.1", reports: tlsa1, security: direct.Authenticated},
-		{name: "alias, records where it is", set: tlsa(right, alias(true, true)), want: "accepted", dials: "192.0.2.1", reports: tlsa1, security: direct.Authenticated},
+		{name: "alias, records where it leads", set: tlsa(right, alias(true, true), move), want: "accepted", dials: "192.0.2.1", reports: tlsa1, security: delivery.SecurityAuthenticated},
+		{name: "alias, records where it is", set: tlsa(right, alias(true, true)), want: "accepted", dials: "192.0.2.1", reports: tlsa1, security: delivery.SecurityAuthenticated},
 		{name: "alias to where nobody signs", set: tlsa(wrong, alias(true, false)), want: "accepted", dials: "192.0.2.1 192.0.2.2",
-			reports: tlsa1 + " validation-failure!" + then2, security: direct.Encrypted},
-		{name: "alias that isn't signed", set: tlsa(wrong, alias(false, false)), want: "accepted", dials: "192.0.2.1", reports: none1, security: direct.Encrypted},
+			reports: tlsa1 + " validation-failure!" + then2, security: delivery.SecurityEncrypted},
+		{name: "alias that isn't signed", set: tlsa(wrong, alias(false, false)), want: "accepted", dials: "192.0.2.1", reports: none1, security: delivery.SecurityEncrypted},
 		{name: "alias that can't be looked at", set: tlsa(right, alias(true, false), fails("mx1.y.test", dns.TypeCNAME, dns.Temporary)), want: "accepted", dials: "192.0.2.2",
-			reports: tlsa1 + " dnssec-invalid!" + then2, security: direct.Encrypted},
+			reports: tlsa1 + " dnssec-invalid!" + then2, security: delivery.SecurityEncrypted},
 		// Both hold only together.
-		{name: "MTA-STS too, both met", want: "accepted", dials: "192.0.2.1", reports: tlsa1 + ", sts mx1.y.test", security: direct.Authenticated,
+		{name: "MTA-STS too, both met", want: "accepted", dials: "192.0.2.1", reports: tlsa1 + ", sts mx1.y.test", security: delivery.SecurityAuthenticated,
 			set: tlsa(right, func(w *world, tr *direct.Transport) { w.sts(tr, "y.test", mtasts.ModeEnforce, "*.y.test") })},
-		{name: "MTA-STS too, DANE not met", want: "accepted", dials: "192.0.2.1 192.0.2.2", security: direct.Authenticated,
+		{name: "MTA-STS too, DANE not met", want: "accepted", dials: "192.0.2.1 192.0.2.2", security: delivery.SecurityAuthenticated,
 			reports: tlsa1 + " validation-failure!, sts mx1.y.test, sts mx2.y.test",
 			set:     tlsa(wrong, func(w *world, tr *direct.Transport) { w.sts(tr, "y.test", mtasts.ModeEnforce, "*.y.test") })},
-		{name: "MTA-STS too, MTA-STS not met", want: "accepted", dials: "192.0.2.1 192.0.2.2", security: direct.Authenticated,
+		{name: "MTA-STS too, MTA-STS not met", want: "accepted", dials: "192.0.2.1 192.0.2.2", security: delivery.SecurityAuthenticated,
 			reports: tlsa1 + ", sts mx1.y.test certificate-host-mismatch!, sts mx2.y.test",
 			set: tlsa(right, func(w *world, tr *direct.Transport) {
 				w.sts(tr, "y.test", mtasts.ModeEnforce, "*.y.test")

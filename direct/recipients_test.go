@@ -3,6 +3,7 @@ package direct_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -171,6 +172,45 @@ func TestDottedLocalParts(t *testing.T) {
 			t.Error(got)
 		}
 	})
+}
+
+// TestDottedLocalPartsRaw: a host that knows such an address only as it was given out
+// gets it so, once.
+func TestDottedLocalPartsRaw(t *testing.T) {
+	const (
+		opening = "S: 220 mx\nC* EHLO *\nS: 250 mx\nC: MAIL FROM:<a@x.test>\nS: 250 ok\nC: RCPT TO:<\"%s\"@docomo.ne.jp>\n"
+		again   = "\nC: RSET\nS: 250 ok\nC: MAIL FROM:<a@x.test>\nS: 250 ok\nC: RCPT TO:<%s@docomo.ne.jp>\n"
+		rest    = "\nC: DATA\nS: 354 go\nC: Subject: hello\nC: \nC: Hello.\nC: .\nS: 250 ok\nC: QUIT"
+	)
+	for _, c := range []struct{ script, want string }{
+		{opening + "S: 553 5.1.3 syntax" + again + "S: 250 ok" + rest, "accepted"},
+		{opening + "S: 501 syntax" + again + "S: 250 ok" + rest, "accepted"},
+		{opening + "S: 501 syntax" + again + "S: 501 syntax\nC: QUIT", "rejected"},
+		{opening + "S: 550 5.1.1 unknown\nC: QUIT", "rejected"},
+		{opening + "S: 250 ok" + rest, "accepted"},
+	} {
+		for _, local := range []string{"a..b", "abc."} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1)
+				w.add("docomo.ne.jp", 1, 50)
+				tr := w.transport()
+				tr.Limits.IdleTimeout = -1
+				tr.Dial = func(context.Context, string, string) (net.Conn, error) {
+					client, server := testsmtp.Pipe()
+					go func() {
+						if got, err := testsmtp.Play(server, strings.ReplaceAll(c.script, "%s", local)); err != nil {
+							t.Errorf("%v\n%s", err, got)
+						}
+					}()
+					return client, nil
+				}
+				if got := outcomes(send(t, tr, from(local+"@docomo.ne.jp"))); got != c.want {
+					t.Errorf("%s with\n%s", got, c.script)
+				}
+				tr.Close()
+			})
+		}
+	}
 }
 
 // TestNoRecipients: nothing is connected to.

@@ -82,6 +82,11 @@ func TestDestinations(t *testing.T) {
 		{"b@[2001:db8::1]", dns.Map{}, "not sent", nil, false},
 		{"b@", dns.Map{}, "not sent", nil, false},
 		{"@mx.test", dns.Map{}, "not sent", nil, false},
+		// a list, where one address belongs
+		{"a@x.test,b@mx.test", dns.Map{"mx.test": mx("h.test"), "h.test": good}, "not sent", nil, false},
+		{"a@x.test; b@mx.test", dns.Map{"mx.test": mx("h.test"), "h.test": good}, "not sent", nil, false},
+		{`"a@x.test,b"@mx.test`, dns.Map{"mx.test": mx("h.test"), "h.test": good}, "accepted", nil, false},
+		{"a,b@mx.test", dns.Map{"mx.test": mx("h.test"), "h.test": good}, "accepted", nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -107,6 +112,10 @@ func TestDestinations(t *testing.T) {
 				said := strings.TrimSpace(got.Outcome.String() + " " + status(got.Err))
 				if said != c.want || c.err != nil && !errors.Is(got.Err, c.err) {
 					t.Errorf("%s, %v", said, got.Err)
+				}
+				dead := got.Outcome == delivery.Rejected && c.err != direct.ErrLiteral
+				if errors.Is(got.Err, delivery.ErrUndeliverable) != dead || errors.Is(res.Err(), delivery.ErrUndeliverable) != dead {
+					t.Errorf("nobody takes mail for the domain: %v; %v", !dead, got.Err)
 				}
 				if e, _ := errors.AsType[*delivery.Error](got.Err); e != nil {
 					if e.PathFailure() != c.fallback || e.Temporary() != (got.Outcome == delivery.Deferred) {
@@ -222,7 +231,7 @@ func TestSelf(t *testing.T) {
 				if got.Outcome.String() != c.want || w.dialled() != c.dials {
 					t.Error(got.Outcome, got.Err, w.dialled())
 				}
-				if got.Outcome == delivery.Rejected && (!errors.Is(got.Err, direct.ErrSelf) || status(got.Err) != "5.4.6") {
+				if got.Outcome == delivery.Rejected && (!errors.Is(got.Err, direct.ErrSelf) || status(got.Err) != "5.4.6" || errors.Is(got.Err, delivery.ErrUndeliverable)) {
 					t.Error(got.Err)
 				}
 			})

@@ -60,6 +60,7 @@ func (c scene) play(t *testing.T) {
 	if got := strings.TrimSpace(w.path()); want != "" && got != want {
 		t.Errorf("the path was\n%s", got)
 	}
+	w.checkAttempts(t, res)
 	stored := w.stored()
 	for _, r := range res.Recipients {
 		most := 0

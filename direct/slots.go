@@ -5,11 +5,9 @@ import (
 	"sync"
 )
 
-// slots bounds how many conversations there are with one domain at a time. Its
-// zero value needs most.
+// slots bounds how many conversations there are with a domain, or with several
+// together, at a time. Its zero value works.
 type slots struct {
-	most int
-
 	mu  sync.Mutex
 	all map[string]*slot
 }
@@ -19,16 +17,17 @@ type slot struct {
 	users int
 }
 
-// enter waits for a place, as long as ctx lasts.
-func (s *slots) enter(ctx context.Context, domain string) (leave func(), err error) {
+// enter waits for one of most places under a name, as long as ctx lasts. most is the
+// same each time.
+func (s *slots) enter(ctx context.Context, name string, most int) (leave func(), err error) {
 	s.mu.Lock()
-	place := s.all[domain]
+	place := s.all[name]
 	if place == nil {
-		place = &slot{taken: make(chan struct{}, s.most)}
+		place = &slot{taken: make(chan struct{}, most)}
 		if s.all == nil {
 			s.all = map[string]*slot{}
 		}
-		s.all[domain] = place
+		s.all[name] = place
 	}
 	place.users++
 	s.mu.Unlock()
@@ -36,7 +35,7 @@ func (s *slots) enter(ctx context.Context, domain string) (leave func(), err err
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if place.users--; place.users == 0 {
-			delete(s.all, domain)
+			delete(s.all, name)
 		}
 	}
 	if ctx.Err() == nil {

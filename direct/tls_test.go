@@ -45,7 +45,7 @@ type withTLS struct {
 	want     string
 	reports  string
 	dials    string
-	security direct.Security
+	security delivery.Security
 }
 
 func playTLS(t *testing.T, scenes []withTLS) {
@@ -95,46 +95,46 @@ func wrongCertificate(w *world, _ *direct.Transport) {
 func TestOpportunistic(t *testing.T) {
 	const none = "no-policy-found mx1.y.test"
 	playTLS(t, []withTLS{
-		{name: "valid", want: "accepted", reports: none, dials: "192.0.2.1", security: direct.Encrypted},
-		{name: "T1 invalid", set: wrongCertificate, want: "accepted", reports: none + " certificate-host-mismatch", dials: "192.0.2.1", security: direct.Encrypted},
-		{name: "T1 expired", want: "accepted", reports: none + " certificate-expired", dials: "192.0.2.1", security: direct.Encrypted,
+		{name: "valid", want: "accepted", reports: none, dials: "192.0.2.1", security: delivery.SecurityEncrypted},
+		{name: "T1 invalid", set: wrongCertificate, want: "accepted", reports: none + " certificate-host-mismatch", dials: "192.0.2.1", security: delivery.SecurityEncrypted},
+		{name: "T1 expired", want: "accepted", reports: none + " certificate-expired", dials: "192.0.2.1", security: delivery.SecurityEncrypted,
 			set: func(_ *world, tr *direct.Transport) {
 				tr.TLSConfig.Time = func() time.Time { return time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC) }
 			}},
-		{name: "T1 unknown authority", want: "accepted", reports: none + " certificate-not-trusted", dials: "192.0.2.1", security: direct.Encrypted,
+		{name: "T1 unknown authority", want: "accepted", reports: none + " certificate-not-trusted", dials: "192.0.2.1", security: delivery.SecurityEncrypted,
 			set: func(_ *world, tr *direct.Transport) { _, tr.TLSConfig.RootCAs = other() }},
-		{name: "not offered", want: "accepted", reports: none + " starttls-not-supported", dials: "192.0.2.1", security: direct.Clear,
+		{name: "not offered", want: "accepted", reports: none + " starttls-not-supported", dials: "192.0.2.1", security: delivery.SecurityClear,
 			set: func(w *world, _ *direct.Transport) { w.mx(1).TLS = nil }},
-		{name: "T2 refused 4xx", want: "accepted", reports: none + " starttls-not-supported", dials: "192.0.2.1", security: direct.Clear,
+		{name: "T2 refused 4xx", want: "accepted", reports: none + " starttls-not-supported", dials: "192.0.2.1", security: delivery.SecurityClear,
 			set: func(w *world, _ *direct.Transport) {
 				w.mx(1).On = answers(testsmtp.STARTTLS, "454 4.7.0 not now")
 			}},
-		{name: "T2 refused 5xx", want: "accepted", reports: none + " starttls-not-supported", dials: "192.0.2.1", security: direct.Clear,
+		{name: "T2 refused 5xx", want: "accepted", reports: none + " starttls-not-supported", dials: "192.0.2.1", security: delivery.SecurityClear,
 			set: func(w *world, _ *direct.Transport) { w.mx(1).On = answers(testsmtp.STARTTLS, "502 no") }},
-		{name: "T3 closed", want: "accepted", reports: none + " starttls-not-supported", dials: "192.0.2.1 192.0.2.1", security: direct.Clear,
+		{name: "T3 closed", want: "accepted", reports: none + " starttls-not-supported", dials: "192.0.2.1 192.0.2.1", security: delivery.SecurityClear,
 			set: func(w *world, _ *direct.Transport) {
 				w.mx(1).On = at(testsmtp.STARTTLS, testsmtp.Fault{Close: true})
 			}},
-		{name: "T3 octets after the reply", want: "accepted", reports: none + " validation-failure", dials: "192.0.2.1 192.0.2.1", security: direct.Clear,
+		{name: "T3 octets after the reply", want: "accepted", reports: none + " validation-failure", dials: "192.0.2.1 192.0.2.1", security: delivery.SecurityClear,
 			set: func(w *world, _ *direct.Transport) {
 				w.mx(1).On = at(testsmtp.STARTTLS, testsmtp.Fault{Raw: "220 go\r\n250 ok\r\n"})
 			}},
-		{name: "T3 handshake fails", want: "accepted", dials: "192.0.2.1 192.0.2.1 192.0.2.1", security: direct.Clear,
+		{name: "T3 handshake fails", want: "accepted", dials: "192.0.2.1 192.0.2.1 192.0.2.1", security: delivery.SecurityClear,
 			reports: none + " validation-failure, " + none + " validation-failure", set: brokenTLS},
-		{name: "T3 never in clear", want: "accepted", dials: "192.0.2.1 192.0.2.1 192.0.2.2", security: direct.Encrypted,
+		{name: "T3 never in clear", want: "accepted", dials: "192.0.2.1 192.0.2.1 192.0.2.2", security: delivery.SecurityEncrypted,
 			reports: none + " validation-failure, " + none + " validation-failure, no-policy-found mx2.y.test",
 			set: func(w *world, tr *direct.Transport) {
 				brokenTLS(w, tr)
 				tr.PlaintextFallback = direct.PlaintextNever
 			}},
-		{name: "T3 the smaller hello gets through", want: "accepted", dials: "192.0.2.1 192.0.2.1", security: direct.Encrypted,
+		{name: "T3 the smaller hello gets through", want: "accepted", dials: "192.0.2.1 192.0.2.1", security: delivery.SecurityEncrypted,
 			reports: none + " validation-failure, " + none, set: fussyTLS},
 		{name: "VerifyConnection refuses", want: "deferred", dials: "192.0.2.1 192.0.2.2",
 			reports: none + " validation-failure, no-policy-found mx2.y.test validation-failure",
 			set: func(_ *world, tr *direct.Transport) {
 				tr.TLSConfig.VerifyConnection = func(tls.ConnectionState) error { return errors.New("not this one") }
 			}},
-		{name: "TLS never", want: "accepted", dials: "192.0.2.1", security: direct.Clear,
+		{name: "TLS never", want: "accepted", dials: "192.0.2.1", security: delivery.SecurityClear,
 			set: func(_ *world, tr *direct.Transport) { tr.TLS = direct.InsecureTLSNone }},
 	})
 }
@@ -170,15 +170,15 @@ func TestRequired(t *testing.T) {
 	clear := func(w *world, _ *direct.Transport) { w.mx(1).TLS, w.mx(2).TLS = nil, nil }
 	playTLS(t, []withTLS{
 		{name: "required, invalid", set: required(direct.TLSRequired, wrongCertificate), want: "accepted", dials: "192.0.2.1",
-			reports: none + " mx1.y.test certificate-host-mismatch", security: direct.Encrypted},
+			reports: none + " mx1.y.test certificate-host-mismatch", security: delivery.SecurityEncrypted},
 		{name: "required, not offered", set: required(direct.TLSRequired, clear), want: "deferred", dials: "192.0.2.1 192.0.2.2",
 			reports: none + " mx1.y.test starttls-not-supported, " + none + " mx2.y.test starttls-not-supported"},
-		{name: "required, one broken", set: required(direct.TLSRequired, brokenTLS), want: "accepted", dials: "192.0.2.1 192.0.2.1 192.0.2.2", security: direct.Encrypted,
+		{name: "required, one broken", set: required(direct.TLSRequired, brokenTLS), want: "accepted", dials: "192.0.2.1 192.0.2.1 192.0.2.2", security: delivery.SecurityEncrypted,
 			reports: none + " mx1.y.test validation-failure, " + none + " mx1.y.test validation-failure, " + none + " mx2.y.test"},
-		{name: "verified", set: required(direct.TLSVerified, nil), want: "accepted", dials: "192.0.2.1", reports: none + " mx1.y.test", security: direct.Authenticated},
-		{name: "verified, invalid", set: required(direct.TLSVerified, wrongCertificate), want: "accepted", dials: "192.0.2.1 192.0.2.2", security: direct.Authenticated,
+		{name: "verified", set: required(direct.TLSVerified, nil), want: "accepted", dials: "192.0.2.1", reports: none + " mx1.y.test", security: delivery.SecurityAuthenticated},
+		{name: "verified, invalid", set: required(direct.TLSVerified, wrongCertificate), want: "accepted", dials: "192.0.2.1 192.0.2.2", security: delivery.SecurityAuthenticated,
 			reports: none + " mx1.y.test certificate-host-mismatch!, " + none + " mx2.y.test"},
-		{name: "verified by another name", want: "accepted", dials: "192.0.2.1", reports: none + " mx1.y.test", security: direct.Authenticated,
+		{name: "verified by another name", want: "accepted", dials: "192.0.2.1", reports: none + " mx1.y.test", security: delivery.SecurityAuthenticated,
 			set: required(direct.TLSVerified, func(w *world, tr *direct.Transport) {
 				wrongCertificate(w, tr)
 				_, tr.TLSConfig.RootCAs = other()
@@ -201,9 +201,9 @@ func TestRequired(t *testing.T) {
 				tr.FallbackRules.EnforcesPolicy = true
 			})},
 		{name: "T6 REQUIRETLS without a policy", want: "rejected", env: requireTLS},
-		{name: "T6 REQUIRETLS not offered", want: "rejected", dials: "192.0.2.1 192.0.2.2", security: direct.Authenticated, env: requireTLS,
+		{name: "T6 REQUIRETLS not offered", want: "rejected", dials: "192.0.2.1 192.0.2.2", security: delivery.SecurityAuthenticated, env: requireTLS,
 			reports: none + " mx1.y.test, " + none + " mx2.y.test", set: required(direct.TLSVerified, nil)},
-		{name: "T6 REQUIRETLS offered by the second", want: "accepted", dials: "192.0.2.1 192.0.2.2", security: direct.Authenticated, env: requireTLS,
+		{name: "T6 REQUIRETLS offered by the second", want: "accepted", dials: "192.0.2.1 192.0.2.2", security: delivery.SecurityAuthenticated, env: requireTLS,
 			reports: none + " mx1.y.test, " + none + " mx2.y.test", set: required(direct.TLSVerified, func(w *world, _ *direct.Transport) {
 				w.mx(2).Extensions = append(slices.Clone(pipelined), "REQUIRETLS")
 			})},
@@ -228,8 +228,8 @@ func TestBrokenTLSIsRemembered(t *testing.T) {
 		}
 		for _, c := range []struct {
 			dials    int
-			security direct.Security
-		}{{3, direct.Clear}, {1, direct.Clear}, {1, direct.Encrypted}} {
+			security delivery.Security
+		}{{3, delivery.SecurityClear}, {1, delivery.SecurityClear}, {1, delivery.SecurityEncrypted}} {
 			before := len(w.dials)
 			send(t, tr, from("b@y.test"))
 			n, last := len(w.dials)-before, w.attempts[len(w.attempts)-1]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -34,8 +35,8 @@ type Transport struct {
 	// asks the servers of /etc/resolv.conf.
 	Resolver dns.Resolver
 	// Fallback gets what couldn't be delivered because no path led there; see
-	// [FallbackRules]. It is usually an *smtp.Relay. Close doesn't close it.
-	// Default: none.
+	// [FallbackRules]. It is usually an *smtp.Relay. Close closes it only if it was
+	// opened from a URL together with the Transport. Default: none.
 	Fallback delivery.Transport
 	// FallbackRules widen what goes to the Fallback. Default: only what no host has
 	// judged, and no policy forbids.
@@ -69,10 +70,13 @@ type Transport struct {
 	NoDANE bool
 	// NoMTASTS leaves MTA-STS policies alone (RFC 8461). Default: false.
 	NoMTASTS bool
-	// MTASTS finds policies. One with a store that survives a restart protects
-	// better. Default: one that asks Resolver, keeps policies in memory, uses no
-	// HTTP proxy and connects to what AllowAddr allows.
+	// MTASTS finds policies. Default: one that asks Resolver, keeps policies in
+	// PolicyStore, uses no HTTP proxy and connects to what AllowAddr allows.
 	MTASTS *mtasts.Client
+	// PolicyStore keeps MTA-STS policies, unless MTASTS is set, which has a store of
+	// its own. One that survives a restart protects better, such as an mtasts.Dir.
+	// Default: one in memory.
+	PolicyStore mtasts.PolicyStore
 	// RecipientsPerTransaction is how many recipients of a domain share a
 	// transaction, at most 100. With more than one, a message that is refused as a
 	// whole is sent again to each by itself, because nobody can tell who was meant.
@@ -80,6 +84,9 @@ type Transport struct {
 	RecipientsPerTransaction int
 	// Limits bound an attempt and the connections. Default: see Limits.
 	Limits Limits
+	// DomainLimits bound what some domains get further. Default: Carriers(); an empty
+	// slice that isn't nil: none.
+	DomainLimits []DomainLimits
 	// Timeouts bounds each step of a conversation, beside the context. Default:
 	// smtp.QueueTimeouts; use smtp.InteractiveTimeouts where a user waits.
 	Timeouts smtp.Timeouts
@@ -99,6 +106,7 @@ type Transport struct {
 	Observer Observer
 
 	state state
+	owned io.Closer // what Close closes beside; may be nil
 }
 
 var _ delivery.Transport = (*Transport)(nil)
@@ -132,6 +140,7 @@ type state struct {
 	limits   Limits
 	resolver dns.Resolver
 	sts      *mtasts.Client
+	byDomain map[string]*DomainLimits
 	randMu   sync.Mutex
 
 	pool   pool
@@ -152,11 +161,10 @@ func (t *Transport) begin() error {
 		if !t.NoMTASTS {
 			s.sts = t.MTASTS
 			if s.sts == nil {
-				s.sts = &mtasts.Client{Resolver: s.resolver, HTTP: &http.Client{Transport: t.httpTransport()}}
+				s.sts = &mtasts.Client{Resolver: s.resolver, Store: t.PolicyStore, HTTP: &http.Client{Transport: t.httpTransport()}}
 			}
 		}
 		s.pool.limits = s.limits
-		s.slots.most = s.limits.MaxConns
 		s.memory.longest = s.limits.MaxPenalty
 		s.err = t.check()
 	})
@@ -172,11 +180,7 @@ func (t *Transport) Check() error {
 }
 
 func (t *Transport) check() error {
-	probe := smtp.Relay{Addr: "localhost", LocalName: t.LocalName, TLSConfig: t.TLSConfig}
-	if err := probe.Check(); err != nil {
-		if e, ok := errors.AsType[*delivery.Error](err); ok {
-			err = e.Err
-		}
+	if err := t.checkHello(); err != nil {
 		return err
 	}
 	if int(t.TLS) >= len(tlsPolicyNames) {
@@ -185,8 +189,28 @@ func (t *Transport) check() error {
 	if int(t.PlaintextFallback) >= len(plaintextNames) {
 		return errors.New("there is no " + t.PlaintextFallback.String())
 	}
-	_, err := t.fixedHosts()
+	if _, err := t.fixedHosts(); err != nil {
+		return err
+	}
+	list := t.DomainLimits
+	if list == nil {
+		list = Carriers()
+	}
+	byDomain, err := index(list)
+	t.state.byDomain = byDomain
 	return err
+}
+
+// checkHello checks what goes into EHLO, as package smtp does.
+func (t *Transport) checkHello() error {
+	probe := smtp.Relay{Addr: "localhost", LocalName: t.LocalName, TLSConfig: t.TLSConfig}
+	if err := probe.Check(); err != nil {
+		if e, ok := errors.AsType[*delivery.Error](err); ok {
+			err = e.Err
+		}
+		return err
+	}
+	return nil
 }
 
 // Close ends the connections that nobody uses, and returns when they are closed.
@@ -194,6 +218,9 @@ func (t *Transport) check() error {
 func (t *Transport) Close() error {
 	t.begin()
 	t.state.pool.close()
+	if t.owned != nil {
+		return t.owned.Close()
+	}
 	return nil
 }
 
@@ -235,6 +262,9 @@ func (t *Transport) intN(n int) int {
 
 // String names the transport.
 func (t *Transport) String() string { return "direct to MX" }
+
+// GoString is String: the Fallback may have a password.
+func (t *Transport) GoString() string { return t.String() }
 
 // LogValue is String, for log/slog.
 func (t *Transport) LogValue() slog.Value { return slog.StringValue(t.String()) }

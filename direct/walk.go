@@ -41,12 +41,12 @@ func (w *walk) run() {
 	for _, h := range w.plan.hosts {
 		if h.err != nil { // there is nothing to connect to
 			w.tgt = target{host: h}
-			w.miss(&Attempt{Began: time.Now()}, h.err)
+			w.miss(newAttempt(), h.err)
 		}
 	}
 	for len(w.boxes) > 0 && len(w.queue) > 0 {
 		if e := w.stopped(); e != nil {
-			w.missed(&Attempt{Began: time.Now()}, ours, e)
+			w.missed(newAttempt(), ours, e)
 			return
 		}
 		w.tgt = w.queue[0]
@@ -76,7 +76,7 @@ func (w *walk) demote() {
 // try tries one address.
 func (w *walk) try() {
 	t := w.t
-	a := &Attempt{Began: time.Now()}
+	a := newAttempt()
 	d, e := t.demand(w.ctx, w.plan, w.tgt.host)
 	if e == nil && w.env.RequireTLS && !d.authentic {
 		e = &delivery.Error{
@@ -101,8 +101,8 @@ func (w *walk) try() {
 	w.sessions++
 	res := w.send(s)
 	if a.Reused && !slices.ContainsFunc(res.Recipients, func(r delivery.RecipientResult) bool { return !closedEarly(&r) }) {
-		w.tell(a, w.boxes, res.Recipients[0], BecausePath, NextFresh)
-		a = &Attempt{Began: time.Now()}
+		w.tell(a, w.boxes, res.Recipients[0], delivery.BecausePath, delivery.NextFresh)
+		a = newAttempt()
 		if s, e = w.open(c, a); e != nil {
 			w.miss(a, e)
 			return
@@ -121,8 +121,8 @@ func (w *walk) open(c *call, a *Attempt) (*session, *delivery.Error) {
 	}
 	w.dials++
 	a.IP = c.ip
-	s, e := w.t.connect(w.hooked(nil), c, func(e *delivery.Error, next Next) {
-		w.tell(a, w.boxes, delivery.RecipientResult{Outcome: delivery.Deferred, Err: e}, BecausePath, next)
+	s, e := w.t.connect(w.hooked(nil), c, func(e *delivery.Error, next delivery.Next) {
+		w.tell(a, w.boxes, delivery.RecipientResult{Outcome: delivery.Deferred, Err: e}, delivery.BecausePath, next)
 		a.Began = time.Now()
 	})
 	switch {
@@ -223,7 +223,7 @@ func (w *walk) askFamily() bool {
 // several at once says nothing about one.
 func (w *walk) split(a *Attempt, b *mailbox, r delivery.RecipientResult) {
 	w.drop(b)
-	w.tell(a, []*mailbox{b}, r, BecauseVerdict, NextOneByOne)
+	w.tell(a, []*mailbox{b}, r, delivery.BecauseVerdict, delivery.NextOneByOne)
 	b.rank, b.trail = nothing, trail{}
 	w.group.queue = append(w.group.queue, []*mailbox{b})
 }
@@ -239,37 +239,33 @@ func (w *walk) decide(a *Attempt, b *mailbox, k kind, r delivery.RecipientResult
 	b.trail.add(k, e, &w.t.FallbackRules)
 	w.enter(b, k, r)
 	next, why := w.end(b)
-	if k.again() && b.trail.count[unknown] == 0 && w.more() {
-		next, why = NextHost, reasons[k]
+	switch mayGoOn := k.again() && b.trail.count[unknown] == 0; {
+	case mayGoOn && w.more():
+		next, why = delivery.NextHost, reasons[k]
 		if aboutUs(e) {
-			why = BecauseAddress
+			why = delivery.BecauseAddress
 		}
 		if w.queue[0].host == w.tgt.host {
-			next = NextAddress
+			next = delivery.NextAddress
 		}
+	case mayGoOn && next == delivery.NextNone && len(w.queue) > 0:
+		next = delivery.NextLimit
 	}
 	w.tell(a, []*mailbox{b}, r, why, next)
-	if next != NextHost && next != NextAddress {
+	if next != delivery.NextHost && next != delivery.NextAddress {
 		w.drop(b)
 		w.finish(b)
 	}
 }
 
-// tell tells the observer.
-func (w *walk) tell(a *Attempt, boxes []*mailbox, r delivery.RecipientResult, why Reason, next Next) {
-	if w.t.Observer.Attempt == nil {
-		return
-	}
+// tell notes what came of an attempt, for the result and for the observer.
+func (w *walk) tell(a *Attempt, boxes []*mailbox, r delivery.RecipientResult, why delivery.Reason, next delivery.Next) {
 	told := *a
-	told.Domain, told.Took = w.plan.domain, time.Since(a.Began)
 	if w.tgt.host != nil {
 		told.Host = w.tgt.addr()
 	}
-	told.Outcome, told.Err, told.Reason, told.Next = r.Outcome, r.Err, why, next
-	for _, b := range boxes {
-		told.Recipients = append(told.Recipients, b.indexes...)
-	}
-	w.t.observe(w.ctx, told)
+	told.came(&r, why, next)
+	w.job.tell(&told, w.plan.domain, boxes)
 }
 
 // needsESMTP reports whether the message can't go to a server without extensions.

@@ -108,6 +108,8 @@ func localPart(s string) (written, meant string, err error) {
 		if meant, err = unquote(s); err != nil {
 			return "", "", err
 		}
+	case strings.Contains(s, "@") && strings.ContainsAny(s, ",;"):
+		return "", "", errors.New("several addresses where one belongs")
 	case !isDotAtom(s):
 		written = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 	}

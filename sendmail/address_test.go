@@ -41,7 +41,7 @@ func TestAddress(t *testing.T) {
 		"", "@", "a@", "@x.test", "a", "postmaster", `""@x.test`, "-@x.test", "-a@x.test", "--", "-oQ/tmp",
 		"a\r\n@x.test", "a\n@x.test", "a\x00@x.test", "a\x7f@x.test", "a\tb@x.test", "a\x1bb@x.test", "a@x.test\n", "a@x.test\x00",
 		"a\u0085@x.test", "a\u2028@x.test", "a\u009b@x.test", "a\xff@x.test", "a@x.test ", "a@ x.test",
-		"<a@x.test>", "a@x.test>", "@a:b@c", "a@x.test,b", "u@x.com(c)", "u@x..test", "u@.test", "u@x.test.", "u@a/b", "u@a%b",
+		"<a@x.test>", "a@x.test>", "@a:b@c", "a@x.test,b", "a@x.jp,b@y.jp", "a@x.jp; b@y.jp", "u@x.com(c)", "u@x..test", "u@.test", "u@x.test.", "u@a/b", "u@a%b",
 		"u@" + strings.Repeat("x", 64) + ".test", "u@" + strings.Repeat("x.", 130) + "test", strings.Repeat("x", 65) + "@x.test",
 		strings.Repeat("x", 63) + " @x.test", "u@[]", "u@[192.0.2.1", "u@[192.0.2]", "u@[2001:db8::1]", "u@[IPv6:fe80::1%eth0]",
 		"u@[IPv6:192.0.2.1]", "u@[x.test]", "u@[192.0.2.1]x", `"a@x.test`, `"a"b@x.test`, `"a\"@x.test`, `"@x.test`, `"a\`, `"a\é"@x`,

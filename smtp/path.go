@@ -79,6 +79,8 @@ func localPart(s string) (wire, raw string, err error) {
 		if wire = s; raw == "" {
 			return "", "", errors.New("address without a local part")
 		}
+	case strings.Contains(s, "@") && strings.ContainsAny(s, ",;"):
+		return "", "", errors.New("several addresses where one belongs")
 	case isDotAtom(s, true):
 		wire, raw = s, s
 	default:

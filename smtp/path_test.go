@@ -67,6 +67,7 @@ func TestPathRefused(t *testing.T) {
 		"r@ex.com>\r\nDATA\r\nInjected\r\n.\r\nQUIT\r\n",
 		"\"a\r\nRCPT TO:<evil@x>\r\n\"@ex.com", "\"a\\\r\\\nb\"@ex.com",
 		"<a@x.test>", "a@x.test>", "<@a,@b:u@c>", "@a,@b:u@c", "@a:u@c",
+		"a@x.jp,b@y.jp", "a@x.jp; b@y.jp", "Taro <a@x.jp>, b@y.jp",
 		"u@x.com(c)", "u@x.com,b", "u@x.com SIZE=1", "u@x..test", "u@.test", "u@x.test.", "u@x@", "u@a/b", "u@a:b", "u@a%b",
 		"u@" + strings.Repeat("x", 64) + ".test", "u@" + strings.Repeat("x.", 130) + "test",
 		strings.Repeat("x", 65) + "@x.test", strings.Repeat("x", 63) + " @x.test",

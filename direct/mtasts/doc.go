@@ -14,6 +14,6 @@
 //	                     // that is valid for mx1.example.jp
 //	}
 //
-// Read record.go and policy.go first, then client.go, fetch.go and store.go.
+// Read record.go and policy.go first, then client.go, fetch.go, store.go and dir.go.
 // result.go has the names under which failures are reported (RFC 8460).
 package mtasts

@@ -13,7 +13,6 @@ import (
 	"os/signal"
 
 	"github.com/qdmail/qdmail"
-	"github.com/qdmail/qdmail/delivery"
 	"github.com/qdmail/qdmail/direct"
 	"github.com/qdmail/qdmail/message"
 )
@@ -62,8 +61,7 @@ func send(ctx context.Context, out io.Writer, net *internet) error {
 		TLSConfig: net.roots,
 		Fallback:  net.client,
 		Observer: direct.Observer{
-			Attempt: func(_ context.Context, a direct.Attempt) { printAttempt(out, a) },
-			TLS:     func(_ context.Context, r direct.TLSReport) { printTLS(out, r) },
+			TLS: func(_ context.Context, r direct.TLSReport) { printTLS(out, r) },
 		},
 	}
 	defer transport.Close()
@@ -79,28 +77,12 @@ func send(ctx context.Context, out io.Writer, net *internet) error {
 		return err
 	}
 	for _, r := range res.Recipients {
-		fmt.Fprintf(out, "  %s is %s by %s (%s)\n", r.Address, r.Outcome, r.Host, r.Reply)
+		fmt.Fprintf(out, "  %s is %s by %s (%s), on this path:\n", r.Address, r.Outcome, r.Host, r.Reply)
+		for _, a := range r.Attempts {
+			fmt.Fprintf(out, "  → %s\n", a)
+		}
 	}
 	return nil
-}
-
-// printAttempt prints one step of the path.
-func printAttempt(out io.Writer, a direct.Attempt) {
-	where := a.Host
-	if a.IP.IsValid() {
-		where += " at " + a.IP.String()
-	}
-	if a.Security != "" {
-		where += ", " + string(a.Security)
-	}
-	if a.Fallback {
-		where = "the fallback, " + a.Host
-	}
-	fmt.Fprintf(out, "  → %s: %s", where, a.Outcome)
-	if a.Outcome != delivery.Accepted {
-		fmt.Fprintf(out, ", because %s\n      %v\n      what follows: %s", a.Reason, a.Err, a.Next)
-	}
-	fmt.Fprintln(out)
 }
 
 // printTLS prints what a server's certificate was worth.
@@ -109,5 +91,5 @@ func printTLS(out io.Writer, r direct.TLSReport) {
 	if r.Result != "" {
 		result = string(r.Result)
 	}
-	fmt.Fprintf(out, "    TLS with %s (%s): %s\n", r.Host, r.PolicyType, result)
+	fmt.Fprintf(out, "  TLS with %s (%s): %s\n", r.Host, r.PolicyType, result)
 }
