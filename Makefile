@@ -38,6 +38,7 @@ integration: ## real servers and foreign mail readers, which are installed if mi
 	@go test -tags integration -list . ./internal/integration | grep -q TestRandomMails
 	@go test -tags integration -list . ./internal/integration | grep -q TestRelayTurns
 	@go test -tags integration -list . ./internal/integration | grep -q TestVerdicts
+	@go test -tags integration -list . ./internal/integration | grep -q TestMX
 	@go test -tags integration -list . ./internal/agreement | grep -q TestReadersAgree
 	go test -tags integration -count=1 -timeout 20m -parallel 8 ./internal/integration/... ./internal/agreement/...
 

@@ -46,15 +46,26 @@ func (d *demand) nextStage(s stage, e *delivery.Error, plaintext PlaintextFallba
 // to take another way without it.
 func (d *demand) demanded(e *delivery.Error) *delivery.Error {
 	inTLS := e.Phase == delivery.PhaseSTARTTLS || e.Phase == delivery.PhaseTLS
-	if d.mode != smtp.TLSStartTLS || !inTLS || kindOf(e) != path {
+	known, _ := errors.AsType[*PolicyError](e)
+	if d.mode != smtp.TLSStartTLS || !inTLS || known != nil || kindOf(e) == ours {
 		return e
 	}
 	named := *e
 	if named.Err == nil {
 		named.Err = delivery.ErrTLSRequired
 	}
-	named.Err = &PolicyError{"tls", named.Err}
+	named.Err = &PolicyError{d.policy(), named.Err}
 	return &named
+}
+
+// policy names the first policy that demands something.
+func (d *demand) policy() string {
+	for _, c := range d.checks {
+		if c.binding {
+			return c.policy
+		}
+	}
+	return "tls"
 }
 
 // session is a conversation that can take a message.

@@ -2,6 +2,7 @@ package direct_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -114,6 +115,9 @@ func (c cell) check(t *testing.T, w *world, res *delivery.Result) {
 		want, holder := c.want(host)
 		if got.Outcome.String() != want {
 			t.Errorf("recipient %d: %v, not %s: %v", i, got.Outcome, want, got.Err)
+		}
+		if named, _ := errors.AsType[*direct.PolicyError](got.Err); (named != nil) != (host == forbidden && want == "deferred") {
+			t.Errorf("recipient %d: the policy in %v", i, got.Err)
 		}
 		// I2: accepted means once, unknown at most once, everything else never.
 		most := map[delivery.Outcome]int{delivery.Accepted: 1, delivery.Unknown: 1}[got.Outcome]

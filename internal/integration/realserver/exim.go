@@ -15,6 +15,7 @@ type Exim struct {
 	CAFile     string // PEM of the CA that signed its certificate
 	Submission int    // port of SMTP with STARTTLS, on which only who has logged in can send
 	Clear      int    // port of SMTP in clear text, for everybody
+	MX         int    // port of SMTP with STARTTLS, for everybody
 }
 
 // StartExim starts Exim and returns when its ports answer.
@@ -29,7 +30,7 @@ func startExim() (*Exim, error) {
 	tls := filepath.Join(e.Dir, "tls")
 	e.CAFile = filepath.Join(tls, "ca.pem")
 	if err := errors.Join(
-		freePorts(&e.Submission, &e.Clear),
+		freePorts(&e.Submission, &e.Clear, &e.MX),
 		e.folder("spool", 0o755, eximID),
 		e.folder("etc/exim4", 0o755, 0),
 		writeCertificates(tls),
@@ -47,5 +48,5 @@ func startExim() (*Exim, error) {
 	if err := e.confine("/usr/sbin/exim4", "-bdf"); err != nil {
 		return e, err
 	}
-	return e, e.process.answers(e.Submission, e.Clear)
+	return e, e.process.answers(e.Submission, e.Clear, e.MX)
 }

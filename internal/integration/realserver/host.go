@@ -5,7 +5,9 @@
 //
 // Postfix takes mail from authenticated users on a submission port (STARTTLS
 // demanded) and on a port with implicit TLS, and delivers into the Maildirs of a
-// few users of dest.test and sender.test; anybody else there is unknown to it.
+// few users of dest.test and sender.test; anybody else there is unknown to it. The
+// users of dest.test also get the mail of mx.test, plain.test and dead.test, and of
+// all domains below these.
 // Nothing leaves the machine. Dovecot checks the passwords and serves the
 // Maildirs over POP3. The programs have to be installed (Postfix 3.6 or later,
 // Dovecot 2.3) and the caller has to be root, since Postfix changes its user.
@@ -101,7 +103,7 @@ func start() (h *Host, err error) {
 		return h, err
 	}
 	for name, to := range map[string]string{
-		"main.cf": "postfix/etc", "master.cf": "postfix/etc",
+		"main.cf": "postfix/etc", "master.cf": "postfix/etc", "aliases": "postfix/etc",
 		"dovecot.conf": "dovecot", "users": "dovecot",
 		"oauth2.conf.ext": "dovecot", "token.key": "dovecot/keys/default/HS256",
 	} {

@@ -16,14 +16,17 @@ import (
 func (h *Host) OpenClear(settings ...[]string) (ports []int, err error) {
 	etc := filepath.Join(h.Dir, "postfix", "etc")
 	var services strings.Builder
-	for _, own := range settings {
-		var port int
-		if err := freePorts(&port); err != nil {
-			return nil, err
-		}
-		ports = append(ports, port)
+	ports = make([]int, len(settings))
+	var set []*int
+	for i := range ports {
+		set = append(set, &ports[i])
+	}
+	if err := freePorts(set...); err != nil {
+		return nil, err
+	}
+	for i, own := range settings {
 		fmt.Fprintf(&services, "127.0.0.1:%d inet n - n - - smtpd -o smtpd_sasl_auth_enable=no"+
-			" -o smtpd_tls_security_level=none -o smtpd_relay_restrictions=reject_unauth_destination", port)
+			" -o smtpd_tls_security_level=none -o smtpd_relay_restrictions=reject_unauth_destination", ports[i])
 		for _, setting := range own {
 			services.WriteString(" -o " + setting)
 		}
