@@ -32,10 +32,11 @@ var rooms = []struct{ name, mayImport string }{
 	{"smime", ""},
 	{"dkim", ""},
 	{"smtp", "delivery encoding/header"},
-	{"direct", "delivery smtp direct/*"},
+	{"direct", "delivery smtp direct/dns direct/mtasts direct/dane"},
 	{"direct/dns", ""},
 	{"direct/mtasts", "direct/dns"},
 	{"direct/dane", "direct/dns"},
+	{"direct/preflight", "delivery smtp direct direct/dns"},
 	{"route", "delivery"},
 	{"sendmail", "delivery"},
 	{"inbox", "delivery message encoding/* smime dkim internal/testsmtp"},
@@ -162,7 +163,8 @@ func imports(pkg string) string { return "package x_test\nimport _ " + strconv.Q
 func TestLinkedPackages(t *testing.T) {
 	for rooms, unwanted := range map[string][]string{
 		"./message ./smtp": {"testing", modulePath, modulePath + "/direct", modulePath + "/smime", modulePath + "/dkim"},
-		".":                {"testing", modulePath + "/inbox", modulePath + "/mailtest", modulePath + "/internal/testsmtp"},
+		"./direct":         {"testing", modulePath, modulePath + "/direct/preflight", "blitiri.com.ar/go/spf"},
+		".":                {"testing", modulePath + "/direct", modulePath + "/inbox", modulePath + "/mailtest", modulePath + "/internal/testsmtp"},
 	} {
 		args := append([]string{"list", "-deps"}, strings.Fields(rooms)...)
 		out, err := exec.Command("go", args...).Output()

@@ -33,6 +33,8 @@ import (
 //	mta-sts-store  a folder for policies, which makes an mtasts.Dir
 //	ca         a PEM file with the certificates that hosts are verified by, instead
 //	           of the system's
+//	tls-name   the name that certificates are verified for, instead of the host's; the
+//	           ServerName of TLSConfig
 //	resolver   the Servers of a dns.Client, separated by commas
 //	trust-ad   true: its TrustAD
 //	recipients RecipientsPerTransaction

@@ -62,6 +62,13 @@ func urlKeys() []urlKey {
 		{"mta-sts", onOff, choice(off, func(t *Transport) *bool { return &t.NoMTASTS })},
 		{"mta-sts-store", "a folder", func(t *Transport, s string) error { t.PolicyStore = &mtasts.Dir{Path: s}; return nil }},
 		{"ca", "a PEM file", setCA},
+		{"tls-name", "a domain name", func(t *Transport, s string) (err error) {
+			if t.TLSConfig == nil { // the key ca comes before
+				t.TLSConfig = new(tls.Config)
+			}
+			t.TLSConfig.ServerName, err = asciiDomain(s)
+			return valid(err)
+		}},
 		{"resolver", "a list of IP addresses, each with a port or without, separated by commas", func(t *Transport, s string) (err error) {
 			client(t).Servers, err = list(s, checkServer)
 			return err

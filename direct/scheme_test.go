@@ -2,6 +2,7 @@ package direct_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -92,6 +93,9 @@ func TestScheme(t *testing.T) {
 		{"resolver=127.0.0.1,[::1]:5353&trust-ad=true", func(w *T) {
 			w.Resolver = &dns.Client{Servers: []string{"127.0.0.1", "[::1]:5353"}, TrustAD: true}
 		}},
+		{"tls=verified&tls-name=mx.example.jp", func(w *T) {
+			w.TLS, w.TLSConfig = direct.TLSVerified, &tls.Config{ServerName: "mx.example.jp"}
+		}},
 		{"recipients=100", func(w *T) { w.RecipientsPerTransaction = 100 }},
 		{"carriers=off", func(w *T) { w.DomainLimits = []direct.DomainLimits{} }},
 		{"connections=3&idle=7s", func(w *T) { w.Limits = direct.Limits{MaxConns: 3, IdleTimeout: 7 * time.Second} }},
@@ -176,6 +180,22 @@ func TestSchemeRules(t *testing.T) {
 	}
 	if !tr.FallbackRules.OnRefusal(&delivery.Reply{Code: 550, Enhanced: delivery.EnhancedCode{5, 7, 1}}) {
 		t.Error("5.7.1")
+	}
+}
+
+// TestSchemeCertificates: the name of a certificate and who signed it go together.
+func TestSchemeCertificates(t *testing.T) {
+	ca, _ := testsmtp.Certificate("mx.test")
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Certificate[0]}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tr, err := open("mx:?tls-name=mx.日本.jp&ca=" + url.QueryEscape(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := tr.TLSConfig; c.ServerName != "mx.xn--wgv71a.jp" || c.RootCAs == nil {
+		t.Errorf("%q, %v", c.ServerName, c.RootCAs)
 	}
 }
 
