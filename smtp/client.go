@@ -24,7 +24,12 @@ type Client struct {
 	limits   limits            // likewise
 	tls      *tls.ConnectionState
 	stale    bool // RSET is due before the next message
-	ended    bool
+	// knowsBDAT: a chunk was accepted on this connection. A server that offers
+	// CHUNKING and doesn't know BDAT, such as because of a middlebox, takes the
+	// lines of a message for commands. So of the first message, one octet goes
+	// ahead of the rest: without a line end, nobody takes it for a command.
+	knowsBDAT bool
+	ended     bool
 }
 
 // failure is a step that didn't lead on: what is to be reported, and what

@@ -52,7 +52,7 @@ type Config struct {
 	host         string                 // the host of Addr
 	pins         [][sha256.Size]byte    // what Pins says
 	sessionCache tls.ClientSessionCache // for a TLSConfig without one; may be nil
-	chunking     *atomic.Int32          // whether BDAT is used; see content.go
+	noChunking   *atomic.Bool           // BDAT isn't used whatever the server offers
 }
 
 // String names the server and nothing else, least of all the password.
@@ -88,7 +88,7 @@ func (cfg Config) prepare() (Config, error) {
 		}
 	}
 	cfg.Timeouts = cfg.Timeouts.withDefaults()
-	cfg.chunking = new(atomic.Int32)
+	cfg.noChunking = new(atomic.Bool)
 	return cfg, nil
 }
 

@@ -12,16 +12,6 @@ import (
 // has to be in memory then, and a server that refuses it gets it nevertheless.
 const maxChunk = 64 << 10
 
-// What is known of BDAT at a server that offers CHUNKING. One that offers it and
-// doesn't know BDAT, such as because of a middlebox, takes the lines of a message
-// for commands. So the first octet goes by itself, before the rest of the message
-// does: without a line end, nobody takes it for a command.
-const (
-	maybeChunking int32 = iota // not more than that it is offered
-	doesChunking               // a chunk was accepted
-	noChunking                 // it isn't used
-)
-
 const endOfData = ".\r\n"
 
 // fetch opens the message, or reads it if it goes by BDAT, before anything is
@@ -50,10 +40,10 @@ func (t *transaction) fetch() bool {
 // useChunk decides how the chunk of the plan goes out.
 func (t *transaction) useChunk() {
 	chunk := t.p.chunk
-	switch state := t.c.cfg.chunking.Load(); {
-	case state == doesChunking:
+	switch {
+	case t.c.knowsBDAT:
 		t.chunk, t.grouped = chunk, t.c.wire.fresh()
-	case state == maybeChunking && len(chunk) > 1 && isLetterOrDigit(chunk[0]):
+	case len(chunk) > 1 && isLetterOrDigit(chunk[0]):
 		t.chunk, t.first = chunk, 1
 	} // otherwise by DATA
 }
@@ -61,7 +51,7 @@ func (t *transaction) useChunk() {
 // takesChunk reports whether a message can go by BDAT in one piece with its
 // commands (RFC 3030).
 func (c *Client) takesChunk(p *plan) bool {
-	return p.size <= maxChunk && c.cfg.chunking.Load() != noChunking && c.offers("CHUNKING") && c.offers("PIPELINING")
+	return p.size <= maxChunk && !c.cfg.noChunking.Load() && c.offers("CHUNKING") && c.offers("PIPELINING")
 }
 
 // turnToData goes on by DATA with a server that doesn't know BDAT. The octet that

@@ -137,7 +137,7 @@ func (t *transaction) onData(r *reply, err error) bool {
 	}
 	ev := eventOf(r, err, want)
 	if t.first > 0 && ev == agreed {
-		t.c.cfg.chunking.CompareAndSwap(maybeChunking, doesChunking)
+		t.c.knowsBDAT = true
 	}
 	if t.first > 0 && err == nil && t.c.isInept(r) {
 		if t.refused == nil && len(t.taken) > 0 {
@@ -186,7 +186,7 @@ func (t *transaction) loneDot() bool {
 func (c *Client) isInept(r *reply) bool {
 	inept := r.Code == 500 || r.Code == 502 || r.Code == 504
 	if inept {
-		c.cfg.chunking.Store(noChunking)
+		c.cfg.noChunking.Store(true)
 	}
 	return inept
 }

@@ -333,8 +333,7 @@ func (p *pool) mayFollow(l *link, j *job, whole bool) bool {
 		return len(l.ahead) == 0 && l.offers("PIPELINING")
 	}
 	_, later := l.limits.share(j.todo)
-	known := l.cfg.chunking.Load() == doesChunking
-	return len(l.ahead)+1 < p.cfg.Window && l.wire.fresh() && j.p.chunk != nil && known && l.takesChunk(j.p) && later == nil
+	return len(l.ahead)+1 < p.cfg.Window && l.wire.fresh() && j.p.chunk != nil && l.knowsBDAT && l.takesChunk(j.p) && later == nil
 }
 
 // drain reads the replies to a message whose sender hasn't waited for them, and

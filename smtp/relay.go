@@ -79,9 +79,9 @@ type Relay struct {
 	Pool Pool
 	// NoChunking keeps messages from going by BDAT (RFC 3030) where the server
 	// offers CHUNKING: for servers whose BDAT doesn't work. Default: false; of the
-	// first message to a server, one octet goes ahead of the rest, so that one
-	// that doesn't know BDAT after all is noticed before it takes anything for a
-	// command, and gets DATA.
+	// first message of a connection, one octet goes ahead of the rest, so that a
+	// server that doesn't know BDAT after all is noticed before it takes anything
+	// for a command, and gets DATA.
 	NoChunking bool
 	// RequireDSN rejects recipients for whom the envelope asks for delivery
 	// status notifications if the server doesn't offer DSN. Otherwise their mail

@@ -26,7 +26,7 @@ func (r *Relay) begin() (*Config, *pool, error) {
 		s.cfg, s.err = r.config()
 		s.cfg.sessionCache = newSessionCache()
 		if s.err == nil && r.NoChunking {
-			s.cfg.chunking.Store(noChunking)
+			s.cfg.noChunking.Store(true)
 		}
 		s.pool.cfg = r.Pool.withDefaults()
 	})
