@@ -32,6 +32,8 @@ bench: modules ## run all benchmarks; those of bench/ compare with other librari
 	cd bench && go tool benchstat -table .name -row /turn -col '/lib@(smtp-source qdmail qdmail-waiting go-mail)' -filter .name:Send send.out
 	cd bench && go tool benchstat -table .name -row /turn -col '/way@(DATA BDAT)' -filter .name:SendPostfix send.out
 	cd bench && go tool benchstat -filter .name:SendLarge send.out
+	cd bench && taskset -c 0 go test -run '^$$' -bench '^BenchmarkSend$$/turn=0s' -benchmem -count 7 . >one.out
+	cd bench && go tool benchstat -table .name -row /turn -col '/lib@(smtp-source qdmail qdmail-waiting go-mail)' one.out
 
 integration: ## real servers and foreign mail readers, which are installed if missing (root, Debian)
 	@.ci/install-servers
