@@ -22,7 +22,7 @@ import (
 // what is in one room may import each other. "encoding/*" are all rooms below
 // encoding, "qdmail" is the root, "anything" is every room.
 var rooms = []struct{ name, mayImport string }{
-	{"qdmail", "delivery message smtp direct sendmail route smime dkim"},
+	{"qdmail", "delivery message dial smtp direct sendmail route smime dkim"},
 	{"delivery", ""},
 	{"message", "delivery encoding/*"},
 	{"encoding/charset", ""},
@@ -31,12 +31,13 @@ var rooms = []struct{ name, mayImport string }{
 	{"encoding/mime", "encoding/*"},
 	{"smime", ""},
 	{"dkim", ""},
+	{"dial", ""},
 	{"smtp", "delivery encoding/header"},
-	{"direct", "delivery smtp direct/dns direct/mtasts direct/dane"},
+	{"direct", "delivery dial smtp direct/dns direct/mtasts direct/dane"},
 	{"direct/dns", ""},
 	{"direct/mtasts", "direct/dns"},
 	{"direct/dane", "direct/dns"},
-	{"direct/preflight", "delivery smtp direct direct/dns"},
+	{"direct/preflight", "delivery dial smtp direct direct/dns"},
 	{"route", "delivery"},
 	{"sendmail", "delivery"},
 	{"inbox", "delivery message encoding/* smime dkim internal/testsmtp"},
@@ -162,7 +163,7 @@ func imports(pkg string) string { return "package x_test\nimport _ " + strconv.Q
 // along.
 func TestLinkedPackages(t *testing.T) {
 	for rooms, unwanted := range map[string][]string{
-		"./message ./smtp": {"testing", modulePath, modulePath + "/direct", modulePath + "/smime", modulePath + "/dkim"},
+		"./message ./smtp": {"testing", modulePath, modulePath + "/dial", modulePath + "/direct", modulePath + "/smime", modulePath + "/dkim"},
 		"./direct":         {"testing", modulePath, modulePath + "/direct/preflight", "blitiri.com.ar/go/spf"},
 		".":                {"testing", modulePath + "/direct", modulePath + "/inbox", modulePath + "/mailtest", modulePath + "/internal/testsmtp"},
 	} {

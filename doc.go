@@ -26,6 +26,7 @@
 //   - message/htmltext: the text part of mails that have only HTML
 //   - delivery: envelope, body, outcome, errors, hooks, and the Transport interface
 //   - smtp: the transport for a relay
+//   - dial: ways to connect: through a proxy, from given addresses
 //   - sendmail: the transport for a local program
 //   - direct: the transport that delivers to the recipients' own servers;
 //     direct/preflight looks whether this host is fit for that, direct/dns,

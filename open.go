@@ -59,7 +59,7 @@ var ErrURL = errors.New("qdmail: invalid mail URL")
 //	          section 4.5.3.2 has it)
 //	source    the address that connections come from, or one of each family
 //	proxy     a URL, socks5://user:password@host:1080, http:// or https://,
-//	          percent-encoded
+//	          percent-encoded; see package dial
 //	pop       the POP3 server to log in to before mail is sent; user and password
 //	          are those of the mailbox then. pop-tls has the values of tls, apop
 //	          is auto, require or never, pop-minutes is how long a login counts
@@ -100,11 +100,22 @@ func Open(rawURL string, extra ...Scheme) (*Mailer, error) {
 //	mailer, err := qdmail.Open("mx://?fallback=smtp%3A%2F%2Fuser%3Apassword%40relay.example.jp",
 //		direct.Scheme(qdmail.OpenTransport))
 func OpenTransport(rawURL string) (delivery.Transport, error) {
-	t, err := openTransport(rawURL, nil, func(*url.URL) error { return nil })
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrURL, err)
+	return Opener()(rawURL)
+}
+
+// Opener is OpenTransport with more schemes, for where these are needed beneath
+// another one:
+//
+//	mailer, err := qdmail.Open("route:///etc/app/routes",
+//		route.Scheme(qdmail.Opener(direct.Scheme(qdmail.OpenTransport))))
+func Opener(extra ...Scheme) func(rawURL string) (delivery.Transport, error) {
+	return func(rawURL string) (delivery.Transport, error) {
+		t, err := openTransport(rawURL, extra, func(*url.URL) error { return nil })
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrURL, err)
+		}
+		return t, nil
 	}
-	return t, nil
 }
 
 // openTransport opens a URL, of which take may take something out before.

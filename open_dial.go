@@ -8,13 +8,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/qdmail/qdmail/dial"
 	"github.com/qdmail/qdmail/smtp"
 )
 
 // takeDial takes the keys about how connections are made.
 func takeDial(q *query, r *smtp.Relay) {
 	if s, ok := q.take("source"); ok {
-		var from smtp.SourceDialer
+		var from dial.Source
 		for part := range strings.SplitSeq(s, ",") {
 			ip, err := netip.ParseAddr(part)
 			family := &from.IPv4
@@ -42,10 +43,10 @@ func takeProxy(q *query, r *smtp.Relay, s string) {
 		return
 	}
 	password, _ := u.User.Password()
-	http := smtp.HTTPProxy{Addr: hostOf(u), Username: u.User.Username(), Password: password, Dial: r.Dial}
+	http := dial.HTTPProxy{Addr: hostOf(u), Username: u.User.Username(), Password: password, Dial: r.Dial}
 	switch u.Scheme {
 	case "socks5", "socks5h":
-		r.Dial = smtp.SOCKS5{Addr: hostOf(u), Username: u.User.Username(), Password: password, Dial: r.Dial}.DialContext
+		r.Dial = dial.SOCKS5{Addr: hostOf(u), Username: u.User.Username(), Password: password, Dial: r.Dial}.DialContext
 	case "https":
 		http.TLS = new(tls.Config)
 		fallthrough

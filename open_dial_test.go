@@ -3,13 +3,17 @@ package qdmail_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/qdmail/qdmail"
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/dial"
 	"github.com/qdmail/qdmail/internal/testsmtp"
 	"github.com/qdmail/qdmail/smtp"
 )
@@ -50,6 +54,55 @@ func TestOpenDialRefusals(t *testing.T) {
 		if !errors.Is(err, qdmail.ErrURL) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", q, err)
 		}
+	}
+}
+
+// A URL can name a proxy, and what that says can be told from what a server says.
+func TestOpenProxy(t *testing.T) {
+	for scheme, tt := range map[string]struct {
+		talk []string // what the proxy reads and says by turns
+		code int
+	}{
+		"socks5": {[]string{"\x05\x01\x00", "\x05\x00", "\x05\x01\x00\x03\x09mail.test\x02\x4b", "\x05\x05"}, 5},
+		"http":   {[]string{"CONNECT mail.test:587 HTTP/1.1\r\nHost: mail.test:587\r\n\r\n", "HTTP/1.1 502 Bad Gateway\r\n\r\n"}, 502},
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := make(chan bool, 1)
+		go func() {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			right := true
+			for turn := range slices.Chunk(tt.talk, 2) {
+				got := make([]byte, len(turn[0]))
+				io.ReadFull(conn, got)
+				right = right && string(got) == turn[0]
+				io.WriteString(conn, turn[1])
+			}
+			asked <- right
+		}()
+		m, err := qdmail.Open("smtp://mail.test?timeouts=interactive&proxy=" + url.QueryEscape(scheme+"://"+l.Addr().String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		env := &delivery.Envelope{Recipients: []delivery.Recipient{{Address: "b@y.test"}}}
+		res, err := m.Deliver(t.Context(), env, delivery.BytesBody("a: b\r\n\r\n"))
+		e, ok := errors.AsType[*dial.ProxyError](err)
+		if !ok || !errors.Is(err, dial.ErrTargetUnreachable) || e.Code != tt.code || e.Target != "mail.test:587" || e.Proxy != l.Addr().String() {
+			t.Errorf("%s: %v", scheme, err)
+		} else if !<-asked {
+			t.Errorf("%s: asked for something else", scheme)
+		}
+		if got := res.Recipients[0].Outcome; got != delivery.Deferred {
+			t.Errorf("%s: %v", scheme, got)
+		}
+		m.Close()
+		l.Close()
 	}
 }
 

@@ -25,6 +25,7 @@ func TestOpenMistakes(t *testing.T) {
 		{"hunter2:25", "there is no scheme; write smtp:// before it"},
 		{"user:hunter2", "unknown scheme (known: smtp, smtps, sendmail)"},
 		{"mx://?tls=required", "mx needs direct.Scheme(qdmail.OpenTransport) beside the URL"},
+		{"route:///etc/app/routes", "route needs route.Scheme(qdmail.OpenTransport) beside the URL"},
 		{"smtp://u:hunter2@h\n", "a blank or a line end stands before or behind it"},
 		{" smtp://u:hunter2@h", "a blank or a line end stands before or behind it"},
 		{"smtp://h\t", "a blank or a line end stands before or behind it"},

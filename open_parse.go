@@ -47,6 +47,8 @@ func unknownScheme(name, rest string, extra []Scheme) error {
 		return errNoScheme
 	case name == "mx":
 		return errors.New("mx needs direct.Scheme(qdmail.OpenTransport) beside the URL")
+	case name == "route":
+		return errors.New("route needs route.Scheme(qdmail.OpenTransport) beside the URL")
 	}
 	var known []string
 	for _, s := range slices.Concat(builtin, extra) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/dial"
 	"github.com/qdmail/qdmail/smtp"
 )
 
@@ -194,7 +195,7 @@ func (t *Transport) dialer() func(ctx context.Context, network, addr string) (ne
 	if t.Dial != nil {
 		return t.Dial
 	}
-	return smtp.SourceDialer{IPv4: t.Source.IPv4, IPv6: t.Source.IPv6}.DialContext
+	return dial.Source{IPv4: t.Source.IPv4, IPv6: t.Source.IPv6}.DialContext
 }
 
 func network(ip netip.Addr) string {

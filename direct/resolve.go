@@ -10,9 +10,9 @@ import (
 	"sync"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/dial"
 	"github.com/qdmail/qdmail/direct/dns"
 	"github.com/qdmail/qdmail/direct/mtasts"
-	"github.com/qdmail/qdmail/smtp"
 )
 
 // failure is why there is no way to a domain at all.
@@ -213,7 +213,7 @@ func (t *Transport) keepUsable(h *host, sixFirst bool) {
 	}
 	h.addrs = interleave(slices.DeleteFunc(allowed, func(ip netip.Addr) bool { return !t.Source.has(ip) }), sixFirst)
 	if len(h.addrs) == 0 && h.err == nil {
-		h.err = resolveError(h.addr(), smtp.ErrNoSource)
+		h.err = resolveError(h.addr(), dial.ErrNoSource)
 	}
 }
 

@@ -100,7 +100,7 @@ type Transport struct {
 	// preference. It is called by one goroutine at a time. Default: rand.IntN.
 	Rand func(n int) int
 	// Dial makes connections to "192.0.2.1:25" on the networks tcp4 and tcp6, in
-	// place of Source. Default: that of an smtp.SourceDialer.
+	// place of Source. Default: that of a dial.Source.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Observer is told what happens. Default: nothing is told.
 	Observer Observer

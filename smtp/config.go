@@ -124,6 +124,9 @@ func splitAddr(addr, defaultPort string) (host, port string, err error) {
 	if addr == "" {
 		return "", "", errors.New("there is no server address")
 	}
+	if strings.Contains(addr, "@") { // not quoted: it looks like half a URL
+		return "", "", errors.New("credentials don't belong into an address")
+	}
 	host, port = addr, defaultPort
 	if _, err := netip.ParseAddr(addr); err != nil && strings.Contains(addr, ":") {
 		if host, port, err = net.SplitHostPort(addr); err != nil {

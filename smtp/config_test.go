@@ -38,6 +38,7 @@ func TestNothingIsDialled(t *testing.T) {
 		"NOTIFY":                 {&delivery.Envelope{Recipients: []delivery.Recipient{{Address: "b@y.test", Notify: 99}}}, hello, nil},
 		"no address":             {ok, hello, func(r *smtp.Relay) { r.Addr = "" }},
 		"address with a scheme":  {ok, hello, func(r *smtp.Relay) { r.Addr = "ssl://mx.test" }},
+		"address with a login":   {ok, hello, func(r *smtp.Relay) { r.Addr = "taro:hunter2@mx.test" }},
 		"address with CRLF":      {ok, hello, func(r *smtp.Relay) { r.Addr = "h:25 HTTP/1.1\r\nX: y" }},
 		"host with CRLF":         {ok, hello, func(r *smtp.Relay) { r.Addr = "h\r\nX:25" }},
 		"named port":             {ok, hello, func(r *smtp.Relay) { r.Addr = "mx.test:smtp" }},

@@ -41,6 +41,6 @@
 // auth_config.go; sasl.go and sasl_scram.go; wire.go, reply.go, command.go and path.go, what
 // goes over the connection and what may; pool.go and send.go, who uses which
 // connection; plan.go, config.go, timeouts.go and relay.go, what a caller sets;
-// popauth.go, pop_session.go, pop_wire.go, pop_state.go and pop_relay.go, POP
-// before SMTP; dialer.go, proxy_socks5.go and proxy_http.go, ways to connect.
+// popauth.go, pop_session.go, pop_wire.go, pop_leash.go, pop_state.go and
+// pop_relay.go, POP before SMTP.
 package smtp

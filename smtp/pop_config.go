@@ -23,7 +23,7 @@ type popConfig struct {
 	apop               APOPMode
 	insecureAuth       bool
 	timeouts           POPTimeouts
-	dial               dialFunc
+	dial               func(ctx context.Context, network, addr string) (net.Conn, error)
 	direct             bool // dial is our own
 }
 
@@ -40,7 +40,7 @@ func (p *POPAuth) config() (*popConfig, error) {
 	if p.TLS == TLSImplicit {
 		port = "995"
 	}
-	host, port, err := splitDialAddr(p.Addr, port)
+	host, port, err := splitAddr(p.Addr, port)
 	if err == nil {
 		err = cfg.check()
 	}

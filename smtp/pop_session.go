@@ -41,7 +41,7 @@ func (cfg *popConfig) converse(ctx context.Context) (time.Time, error) {
 		leash: newLeash(ctx, conn), hide: []string{cfg.password},
 	}
 	defer func() {
-		wire.leash.release()
+		wire.leash.stop()
 		conn.Close()
 	}()
 	s := &popSession{popConfig: cfg, wire: wire, mode: cfg.mode, onThis: cfg.loopback(conn)}

@@ -68,9 +68,9 @@ type Relay struct {
 	// Default: QueueTimeouts, which waits ten minutes for the final reply; use
 	// InteractiveTimeouts where a user waits.
 	Timeouts Timeouts
-	// Dial makes the connection, such as through a proxy. A connection that it
-	// made counts as loopback only if the host of Addr says so as well.
-	// Default: that of a net.Dialer.
+	// Dial makes the connection, such as through a proxy; see package dial. A
+	// connection that it made counts as loopback only if the host of Addr says so
+	// as well. Default: that of a net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// POPBeforeSMTP is the login over POP3 that old servers want before they take
 	// mail. Send makes sure of it, and sends nothing if it fails. Default: none.

@@ -56,7 +56,7 @@ type Check struct {
 	// from an old cache.
 	Resolver dns.Resolver
 	// Dial connects to "192.0.2.1:25" on the networks tcp4 and tcp6, in place of
-	// Source. Default: that of an smtp.SourceDialer.
+	// Source. Default: that of a dial.Source.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// AllowAddr says what the hosts of ProbeDomains may have for addresses. Default:
 	// direct.PublicAddr.

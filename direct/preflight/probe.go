@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/dial"
 	"github.com/qdmail/qdmail/direct"
 	"github.com/qdmail/qdmail/direct/dns"
 	"github.com/qdmail/qdmail/smtp"
@@ -138,13 +139,13 @@ func (r *run) try(t target, addr netip.Addr) attempt {
 	if addr.Is4() {
 		network = "tcp4"
 	}
-	dial := r.Dial
-	if dial == nil {
-		dial = smtp.SourceDialer{IPv4: r.Source.IPv4, IPv6: r.Source.IPv6}.DialContext
+	connect := r.Dial
+	if connect == nil {
+		connect = dial.Source{IPv4: r.Source.IPv4, IPv6: r.Source.IPv6}.DialContext
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, limit)
 	defer cancel()
-	conn, err := dial(ctx, network, netip.AddrPortFrom(addr, t.port).String())
+	conn, err := connect(ctx, network, netip.AddrPortFrom(addr, t.port).String())
 	switch {
 	case err != nil:
 		return attempt{reachOf(err), show(err.Error())}
@@ -186,7 +187,7 @@ func reachOf(err error) reach {
 		return silent
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET):
 		return refused
-	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, smtp.ErrNoSource):
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, dial.ErrNoSource):
 		return unreachable
 	}
 	return failed

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/dial"
 	"github.com/qdmail/qdmail/internal/integration/realserver"
 	"github.com/qdmail/qdmail/smtp"
 )
@@ -42,7 +43,7 @@ var realProxies = map[string]func(t *testing.T, login bool) func(realserver.User
 		}
 		addr := startServer(t, port, "microsocks", args...)
 		return func(u realserver.User) dialer {
-			return smtp.SOCKS5{Addr: addr, Username: u.Address, Password: u.Password}
+			return dial.SOCKS5{Addr: addr, Username: u.Address, Password: u.Password}
 		}
 	},
 	"tinyproxy": func(t *testing.T, login bool) func(realserver.User) dialer {
@@ -55,7 +56,7 @@ var realProxies = map[string]func(t *testing.T, login bool) func(realserver.User
 		must(t, os.WriteFile(file, []byte(config), 0o600))
 		addr := startServer(t, port, "tinyproxy", "-d", "-c", file)
 		return func(u realserver.User) dialer {
-			return smtp.HTTPProxy{Addr: addr, Username: u.Address, Password: u.Password}
+			return dial.HTTPProxy{Addr: addr, Username: u.Address, Password: u.Password}
 		}
 	},
 }
@@ -76,8 +77,8 @@ func TestProxies(t *testing.T) {
 					sendThrough(t, host, as(user), net.JoinHostPort(addr, strconv.Itoa(host.Submission)))
 				}
 				conn, err := as(user).DialContext(within(t), "tcp", gone)
-				e, ok := errors.AsType[*smtp.ProxyError](err)
-				if conn != nil || !ok || e.Code == 0 || !errors.Is(err, smtp.ErrTargetUnreachable) {
+				e, ok := errors.AsType[*dial.ProxyError](err)
+				if conn != nil || !ok || e.Code == 0 || !errors.Is(err, dial.ErrTargetUnreachable) {
 					t.Errorf("to a closed port: %v", err)
 				}
 				if !login {
@@ -85,8 +86,8 @@ func TestProxies(t *testing.T) {
 				}
 				for _, u := range []realserver.User{nobody, thief} {
 					conn, err := as(u).DialContext(within(t), "tcp", gone)
-					if conn != nil || !errors.Is(err, smtp.ErrProxyAuth) || strings.Contains(err.Error(), thief.Password) {
-						t.Errorf("as %q: %v, want %v", u.Address, err, smtp.ErrProxyAuth)
+					if conn != nil || !errors.Is(err, dial.ErrProxyAuth) || strings.Contains(err.Error(), thief.Password) {
+						t.Errorf("as %q: %v, want %v", u.Address, err, dial.ErrProxyAuth)
 					}
 				}
 			})
@@ -98,7 +99,7 @@ func TestProxies(t *testing.T) {
 func TestProxyChain(t *testing.T) {
 	host := startedHost(t)
 	socks := realProxies["microsocks"](t, false)(realserver.User{})
-	proxy := realProxies["tinyproxy"](t, true)(proxyUser).(smtp.HTTPProxy)
+	proxy := realProxies["tinyproxy"](t, true)(proxyUser).(dial.HTTPProxy)
 	proxy.Dial = socks.DialContext
 	sendThrough(t, host, proxy, net.JoinHostPort("127.0.0.1", strconv.Itoa(host.Submission)))
 }

@@ -1,4 +1,4 @@
-package smtp
+package dial
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 )
 
 // HTTPProxy makes connections through an HTTP proxy by CONNECT (RFC 9110 section
-// 9.3.6). Its DialContext fits Relay.Dial. Host names are looked up by the proxy.
-// Many proxies allow no port but 443; those of mail have to be allowed there.
+// 9.3.6). Host names are looked up by the proxy. Many proxies allow no port but
+// 443; those of mail have to be allowed there.
 type HTTPProxy struct {
 	// Addr is the proxy, "host" or "host:port". Default port: 80, and 443 with
 	// TLS.
@@ -29,8 +29,8 @@ type HTTPProxy struct {
 	// 1.2. Default: no TLS to the proxy. What runs through the tunnel has its
 	// own.
 	TLS *tls.Config
-	// Dial connects to the proxy, such as from a given address. Default: that of
-	// a net.Dialer.
+	// Dial connects to the proxy, such as from a given address or through
+	// another proxy. Default: that of a net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
@@ -56,14 +56,14 @@ func (h HTTPProxy) DialContext(ctx context.Context, network, addr string) (net.C
 	request, err := h.request(network, addr)
 	var host string
 	if err == nil {
-		if host, port, err = splitDialAddr(h.Addr, port); err == nil {
+		if host, port, err = splitAddr(h.Addr, port); err == nil {
 			proxy = net.JoinHostPort(host, port)
 		}
 	}
 	if err != nil {
 		return nil, &ProxyError{Target: printable(cut(addr, 300)), Err: err}
 	}
-	return dialProxy(ctx, h.Dial, proxy, addr, func(conn net.Conn) (net.Conn, error) {
+	return connect(ctx, h.Dial, proxy, addr, func(conn net.Conn) (net.Conn, error) {
 		if h.TLS != nil {
 			secure := tls.Client(conn, h.tlsConfig(host))
 			// The deadline is what interrupts it, so the context need not.
@@ -91,7 +91,7 @@ func (h HTTPProxy) tlsConfig(host string) *tls.Config {
 // request is the request for a tunnel to addr. Nothing in it can be taken for
 // more than it is: host and port have been checked, credentials are in base64.
 func (h HTTPProxy) request(network, addr string) (string, error) {
-	host, port, _, err := proxyTarget(network, addr)
+	host, port, _, err := splitTarget(network, addr)
 	if err != nil {
 		return "", err
 	}
@@ -130,7 +130,7 @@ func (h HTTPProxy) report(text string) string {
 const maxHTTPHeader = 16 << 10
 
 // readReply reads the header of the reply, and not an octet more: what
-// follows is the target's, which in SMTP speaks first. Any 2xx opens the tunnel;
+// follows is the target's, which may speak first. Any 2xx opens the tunnel;
 // nothing in the fields of the header changes that (RFC 9110 section 9.3.6).
 func (h HTTPProxy) readReply(conn net.Conn) error {
 	left := maxHTTPHeader

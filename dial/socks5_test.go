@@ -1,4 +1,4 @@
-package smtp_test
+package dial_test
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"net"
 	"testing"
 
-	"github.com/qdmail/qdmail/smtp"
+	"github.com/qdmail/qdmail/dial"
 )
 
 // The octets of RFC 1928 and RFC 1929, in both directions.
@@ -40,7 +40,7 @@ func TestSOCKS5(t *testing.T) {
 			[]exchange{{none, "\x05\x00"}, {"\x05\x01\x00\x01\xc0\x00\x02\x01\x00\x19", "\x05\x00\xff\x03\x00\x00\x00"}}},
 	} {
 		p := &fakeProxy{t: t, talk: tt.talk}
-		s := smtp.SOCKS5{Addr: "proxy.test", Username: tt.user, Dial: p.Dial}
+		s := dial.SOCKS5{Addr: "proxy.test", Username: tt.user, Dial: p.Dial}
 		if tt.user != "" {
 			s.Password = proxyPassword
 		}
@@ -70,26 +70,26 @@ func TestSOCKS5Refusals(t *testing.T) {
 		want error
 		code int
 	}{
-		{"no method", false, []exchange{{none, "\x05\xff"}}, smtp.ErrProxyAuth, 0},
-		{"no method for our credentials", true, []exchange{{user, "\x05\xff"}}, smtp.ErrProxyAuth, 0},
-		{"method not offered", false, []exchange{{none, "\x05\x02"}}, smtp.ErrProxyFailed, 0},
-		{"GSSAPI", true, []exchange{{user, "\x05\x01"}}, smtp.ErrProxyFailed, 0},
-		{"SOCKS4", false, []exchange{{none, "\x00\x5b"}}, smtp.ErrProxyFailed, 0},
-		{"HTTP", false, []exchange{{none, "HTTP/1.1 400 Bad Request\r\n\r\n"}}, smtp.ErrProxyFailed, 0},
-		{"wrong password", true, []exchange{{user, "\x05\x02"}, login}, smtp.ErrProxyAuth, 0},
-		{"wrong version of the login", true, []exchange{{user, "\x05\x02"}, {login.reads, "\x05\x00"}}, smtp.ErrProxyFailed, 0},
-		{"wrong version", false, []exchange{{none, "\x05\x00"}, {request, "\x04\x00\x00\x01"}}, smtp.ErrProxyFailed, 0},
-		{"unknown address", false, []exchange{{none, "\x05\x00"}, {request, "\x05\x00\x00\x02"}}, smtp.ErrProxyFailed, 0},
-		{"1", false, nil, smtp.ErrProxyFailed, 1},
-		{"2", false, nil, smtp.ErrProxyDenied, 2},
-		{"3", false, nil, smtp.ErrTargetUnreachable, 3},
-		{"4", false, nil, smtp.ErrTargetUnreachable, 4},
-		{"5", false, nil, smtp.ErrTargetUnreachable, 5},
-		{"6", false, nil, smtp.ErrTargetUnreachable, 6},
-		{"7", false, nil, smtp.ErrProxyDenied, 7},
-		{"8", false, nil, smtp.ErrProxyDenied, 8},
-		{"9", false, nil, smtp.ErrProxyFailed, 9},
-		{"255", false, nil, smtp.ErrProxyFailed, 255},
+		{"no method", false, []exchange{{none, "\x05\xff"}}, dial.ErrProxyAuth, 0},
+		{"no method for our credentials", true, []exchange{{user, "\x05\xff"}}, dial.ErrProxyAuth, 0},
+		{"method not offered", false, []exchange{{none, "\x05\x02"}}, dial.ErrProxyFailed, 0},
+		{"GSSAPI", true, []exchange{{user, "\x05\x01"}}, dial.ErrProxyFailed, 0},
+		{"SOCKS4", false, []exchange{{none, "\x00\x5b"}}, dial.ErrProxyFailed, 0},
+		{"HTTP", false, []exchange{{none, "HTTP/1.1 400 Bad Request\r\n\r\n"}}, dial.ErrProxyFailed, 0},
+		{"wrong password", true, []exchange{{user, "\x05\x02"}, login}, dial.ErrProxyAuth, 0},
+		{"wrong version of the login", true, []exchange{{user, "\x05\x02"}, {login.reads, "\x05\x00"}}, dial.ErrProxyFailed, 0},
+		{"wrong version", false, []exchange{{none, "\x05\x00"}, {request, "\x04\x00\x00\x01"}}, dial.ErrProxyFailed, 0},
+		{"unknown address", false, []exchange{{none, "\x05\x00"}, {request, "\x05\x00\x00\x02"}}, dial.ErrProxyFailed, 0},
+		{"1", false, nil, dial.ErrProxyFailed, 1},
+		{"2", false, nil, dial.ErrProxyDenied, 2},
+		{"3", false, nil, dial.ErrTargetUnreachable, 3},
+		{"4", false, nil, dial.ErrTargetUnreachable, 4},
+		{"5", false, nil, dial.ErrTargetUnreachable, 5},
+		{"6", false, nil, dial.ErrTargetUnreachable, 6},
+		{"7", false, nil, dial.ErrProxyDenied, 7},
+		{"8", false, nil, dial.ErrProxyDenied, 8},
+		{"9", false, nil, dial.ErrProxyFailed, 9},
+		{"255", false, nil, dial.ErrProxyFailed, 255},
 	} {
 		if tt.talk == nil { // some proxies send no more than this
 			tt.talk = []exchange{{none, "\x05\x00"}, {request, "\x05" + string([]byte{byte(tt.code)})}}
@@ -99,7 +99,7 @@ func TestSOCKS5Refusals(t *testing.T) {
 				t.Errorf("%s: the client went on with %q", tt.name, more)
 			}
 		}}
-		s := smtp.SOCKS5{Addr: "proxy.test:9050", Dial: p.Dial}
+		s := dial.SOCKS5{Addr: "proxy.test:9050", Dial: p.Dial}
 		if tt.user {
 			s.Username, s.Password = "me", proxyPassword
 		}
@@ -113,8 +113,8 @@ func TestSOCKS5Refusals(t *testing.T) {
 }
 
 func TestProxiesHidePassword(t *testing.T) {
-	s := smtp.SOCKS5{Addr: "proxy.test", Username: "me", Password: proxyPassword}
-	h := smtp.HTTPProxy{Addr: "proxy.test", Username: "me", Password: proxyPassword}
+	s := dial.SOCKS5{Addr: "proxy.test", Username: "me", Password: proxyPassword}
+	h := dial.HTTPProxy{Addr: "proxy.test", Username: "me", Password: proxyPassword}
 	for _, p := range []any{s, &s, h, &h} {
 		for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
 			got := fmt.Sprintf(format, p)

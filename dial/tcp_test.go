@@ -1,4 +1,4 @@
-package smtp_test
+package dial_test
 
 import (
 	"bufio"
@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/qdmail/qdmail/smtp"
+	"github.com/qdmail/qdmail/dial"
 )
 
 // tcpTarget speaks first and then sends back what it gets, until the test ends.
@@ -87,7 +87,7 @@ func httpProxy(t *testing.T) *httptest.Server {
 func TestHTTPProxyOverTCP(t *testing.T) {
 	target := tcpTarget(t, "tcp", "127.0.0.1:0", "220 mx.test ready\r\n").String()
 	gone := closedPort(t)
-	h := smtp.HTTPProxy{Addr: strings.TrimPrefix(httpProxy(t).URL, "http://"), Username: "me", Password: proxyPassword}
+	h := dial.HTTPProxy{Addr: strings.TrimPrefix(httpProxy(t).URL, "http://"), Username: "me", Password: proxyPassword}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 
@@ -102,14 +102,14 @@ func TestHTTPProxyOverTCP(t *testing.T) {
 	conn.Close()
 
 	conn, err = h.DialContext(ctx, "tcp", gone)
-	wantProxyError(t, conn, err, smtp.ErrTargetUnreachable)
+	wantProxyError(t, conn, err, dial.ErrTargetUnreachable)
 	stranger := h
 	stranger.Username, stranger.Password = "", ""
 	conn, err = stranger.DialContext(ctx, "tcp", target)
-	wantProxyError(t, conn, err, smtp.ErrProxyAuth)
+	wantProxyError(t, conn, err, dial.ErrProxyAuth)
 	h.Addr = gone
 	conn, err = h.DialContext(ctx, "tcp", target)
-	wantProxyError(t, conn, err, smtp.ErrProxyFailed)
+	wantProxyError(t, conn, err, dial.ErrProxyFailed)
 }
 
 // closedPort is an address at which nobody listens.
@@ -184,11 +184,11 @@ func TestSOCKS5OverTCP(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone := closedPort(t)
-	s := smtp.SOCKS5{Addr: socksProxy(t)}
+	s := dial.SOCKS5{Addr: socksProxy(t)}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	// Through one proxy, and through one proxy to the other.
-	for _, s := range []smtp.SOCKS5{s, {Addr: socksProxy(t), Dial: s.DialContext}} {
+	for _, s := range []dial.SOCKS5{s, {Addr: socksProxy(t), Dial: s.DialContext}} {
 		for _, addr := range []string{target.String(), net.JoinHostPort("localhost", port)} {
 			conn, err := s.DialContext(ctx, "tcp", addr)
 			if err != nil {
@@ -201,11 +201,11 @@ func TestSOCKS5OverTCP(t *testing.T) {
 			conn.Close()
 		}
 		conn, err := s.DialContext(ctx, "tcp", gone)
-		wantProxyError(t, conn, err, smtp.ErrTargetUnreachable)
+		wantProxyError(t, conn, err, dial.ErrTargetUnreachable)
 	}
 	s.Addr = gone
 	conn, err := s.DialContext(ctx, "tcp", target.String())
-	wantProxyError(t, conn, err, smtp.ErrProxyFailed)
+	wantProxyError(t, conn, err, dial.ErrProxyFailed)
 	if _, ok := errors.AsType[*net.OpError](err); !ok {
 		t.Errorf("%v has no cause", err)
 	}

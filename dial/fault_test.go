@@ -1,4 +1,4 @@
-package smtp_test
+package dial_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/qdmail/qdmail/smtp"
+	"github.com/qdmail/qdmail/dial"
 )
 
 // The tunnel begins with the octet after the proxy's last one, and outlives the
@@ -45,8 +45,8 @@ func TestProxyFaults(t *testing.T) {
 		want []error
 		took time.Duration
 	}{
-		"closes":    {func(conn net.Conn) { conn.Close() }, []error{smtp.ErrProxyFailed, io.ErrUnexpectedEOF}, 0},
-		"resets":    {reset, []error{smtp.ErrProxyFailed}, 0},
+		"closes":    {func(conn net.Conn) { conn.Close() }, []error{dial.ErrProxyFailed, io.ErrUnexpectedEOF}, 0},
+		"resets":    {func(conn net.Conn) { conn.(interface{ Reset() }).Reset() }, []error{dial.ErrProxyFailed}, 0},
 		"is silent": {func(conn net.Conn) { io.Copy(io.Discard, conn) }, []error{context.DeadlineExceeded}, 10 * time.Second},
 	} {
 		for _, talk := range proxyTalks() {
@@ -71,11 +71,22 @@ func TestProxyFaults(t *testing.T) {
 	}
 }
 
+// drips sends one octet a second, without end.
+func drips(conn net.Conn) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for range tick.C {
+		if _, err := io.WriteString(conn, "+"); err != nil {
+			return
+		}
+	}
+}
+
 // One octet a second is no progress without end.
 func TestProxyDrips(t *testing.T) {
 	for _, talk := range proxyTalks() {
 		synctest.Test(t, func(t *testing.T) {
-			p := &fakeProxy{t: t, talk: slices.Clone(talk.talk), then: popDrips}
+			p := &fakeProxy{t: t, talk: slices.Clone(talk.talk), then: drips}
 			last := &p.talk[len(p.talk)-1]
 			last.says = map[string]string{"SOCKS5": "\x05\x00\x00\x03\xff", "HTTP": "HTTP/1.1 200 "}[talk.name]
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -118,15 +129,15 @@ func TestProxyContext(t *testing.T) {
 func TestProxyUnreachable(t *testing.T) {
 	noName := &net.DNSError{Err: "no such host", Name: "proxy.test", IsNotFound: true}
 	refused := errors.New("connection refused")
-	chain := &smtp.ProxyError{Err: smtp.ErrTargetUnreachable}
+	chain := &dial.ProxyError{Err: dial.ErrTargetUnreachable}
 	for _, cause := range []error{refused, noName, chain, nil} {
-		dial := func(context.Context, string, string) (net.Conn, error) { return nil, cause }
+		fails := func(context.Context, string, string) (net.Conn, error) { return nil, cause }
 		for _, proxy := range []proxyDialer{
-			smtp.SOCKS5{Addr: "proxy.test", Username: "me", Password: proxyPassword, Dial: dial},
-			smtp.HTTPProxy{Addr: "proxy.test", Username: "me", Password: proxyPassword, Dial: dial},
+			dial.SOCKS5{Addr: "proxy.test", Username: "me", Password: proxyPassword, Dial: fails},
+			dial.HTTPProxy{Addr: "proxy.test", Username: "me", Password: proxyPassword, Dial: fails},
 		} {
 			conn, err := proxy.DialContext(t.Context(), "tcp", "mx.test:25")
-			want := []error{smtp.ErrProxyFailed}
+			want := []error{dial.ErrProxyFailed}
 			if cause == refused {
 				want = append(want, refused)
 			}
@@ -150,8 +161,8 @@ func TestProxyTargets(t *testing.T) {
 	} {
 		p := &fakeProxy{t: t}
 		for _, proxy := range []proxyDialer{
-			smtp.SOCKS5{Addr: "proxy.test", Dial: p.Dial},
-			smtp.HTTPProxy{Addr: "proxy.test", Dial: p.Dial},
+			dial.SOCKS5{Addr: "proxy.test", Dial: p.Dial},
+			dial.HTTPProxy{Addr: "proxy.test", Dial: p.Dial},
 		} {
 			conn, err := proxy.DialContext(t.Context(), tt.network, tt.addr)
 			wantProxyError(t, conn, err)
@@ -177,20 +188,20 @@ func TestProxyConfig(t *testing.T) {
 	p := &fakeProxy{t: t}
 	long := string(make([]byte, 256))
 	for _, proxy := range []proxyDialer{
-		smtp.SOCKS5{Addr: "", Dial: p.Dial},
-		smtp.SOCKS5{Addr: "proxy.test:x", Dial: p.Dial},
-		smtp.SOCKS5{Addr: "socks5://me:tanstaaf@proxy.test", Dial: p.Dial},
-		smtp.SOCKS5{Addr: "proxy.test", Password: proxyPassword, Dial: p.Dial},
-		smtp.SOCKS5{Addr: "proxy.test", Username: "tanstaaf", Dial: p.Dial},
-		smtp.SOCKS5{Addr: "proxy.test", Username: long, Password: proxyPassword, Dial: p.Dial},
-		smtp.SOCKS5{Addr: "proxy.test", Username: "tanstaaf", Password: long, Dial: p.Dial},
-		smtp.HTTPProxy{Addr: "", Dial: p.Dial},
-		smtp.HTTPProxy{Addr: "http://proxy.test", Dial: p.Dial},
-		smtp.HTTPProxy{Addr: "me:tanstaaf@proxy.test:80", Dial: p.Dial},
-		smtp.HTTPProxy{Addr: "proxy.test", Password: proxyPassword, Dial: p.Dial},
-		smtp.HTTPProxy{Addr: "proxy.test", Username: "me:tanstaaf", Dial: p.Dial},
-		smtp.HTTPProxy{Addr: "proxy.test", Username: "tanstaaf\r\nX: y", Dial: p.Dial},
-		smtp.HTTPProxy{Addr: "proxy.test", Username: "me", Password: "tanstaaf\x00", Dial: p.Dial},
+		dial.SOCKS5{Addr: "", Dial: p.Dial},
+		dial.SOCKS5{Addr: "proxy.test:x", Dial: p.Dial},
+		dial.SOCKS5{Addr: "socks5://me:tanstaaf@proxy.test", Dial: p.Dial},
+		dial.SOCKS5{Addr: "proxy.test", Password: proxyPassword, Dial: p.Dial},
+		dial.SOCKS5{Addr: "proxy.test", Username: "tanstaaf", Dial: p.Dial},
+		dial.SOCKS5{Addr: "proxy.test", Username: long, Password: proxyPassword, Dial: p.Dial},
+		dial.SOCKS5{Addr: "proxy.test", Username: "tanstaaf", Password: long, Dial: p.Dial},
+		dial.HTTPProxy{Addr: "", Dial: p.Dial},
+		dial.HTTPProxy{Addr: "http://proxy.test", Dial: p.Dial},
+		dial.HTTPProxy{Addr: "me:tanstaaf@proxy.test:80", Dial: p.Dial},
+		dial.HTTPProxy{Addr: "proxy.test", Password: proxyPassword, Dial: p.Dial},
+		dial.HTTPProxy{Addr: "proxy.test", Username: "me:tanstaaf", Dial: p.Dial},
+		dial.HTTPProxy{Addr: "proxy.test", Username: "tanstaaf\r\nX: y", Dial: p.Dial},
+		dial.HTTPProxy{Addr: "proxy.test", Username: "me", Password: "tanstaaf\x00", Dial: p.Dial},
 	} {
 		conn, err := proxy.DialContext(t.Context(), "tcp", "mx.test:25")
 		wantProxyError(t, conn, err)

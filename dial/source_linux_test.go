@@ -1,4 +1,4 @@
-package smtp_test
+package dial_test
 
 import (
 	"context"
@@ -9,17 +9,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/qdmail/qdmail/smtp"
+	"github.com/qdmail/qdmail/dial"
 )
 
 // The connection really comes from the address: on Linux, all of 127.0.0.0/8 are
 // addresses of this machine, and 192.0.2.1 is none.
-func TestSourceDialerBinds(t *testing.T) {
+func TestSourceBinds(t *testing.T) {
 	target := tcpTarget(t, "tcp4", "127.0.0.1:0", "").String()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for source, want := range map[string]string{"127.0.0.2": "127.0.0.2", "127.1.2.3": "127.1.2.3", "0.0.0.0": "127.0.0.1"} {
-		conn, err := smtp.SourceDialer{IPv4: netip.MustParseAddr(source)}.DialContext(ctx, "tcp", target)
+		conn, err := dial.Source{IPv4: netip.MustParseAddr(source)}.DialContext(ctx, "tcp", target)
 		if err != nil {
 			t.Errorf("%s: %v", source, err)
 			continue
@@ -29,7 +29,7 @@ func TestSourceDialerBinds(t *testing.T) {
 		}
 		conn.Close()
 	}
-	_, err := smtp.SourceDialer{IPv4: netip.MustParseAddr("192.0.2.1")}.DialContext(ctx, "tcp", target)
+	_, err := dial.Source{IPv4: netip.MustParseAddr("192.0.2.1")}.DialContext(ctx, "tcp", target)
 	if !errors.Is(err, syscall.EADDRNOTAVAIL) {
 		t.Errorf("from elsewhere: %v", err)
 	}

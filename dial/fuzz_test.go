@@ -1,4 +1,4 @@
-package smtp_test
+package dial_test
 
 import (
 	"bytes"
@@ -9,8 +9,8 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/qdmail/qdmail/dial"
 	"github.com/qdmail/qdmail/internal/testsmtp"
-	"github.com/qdmail/qdmail/smtp"
 )
 
 // FuzzSOCKS5 and FuzzHTTPProxy let a proxy say anything and then close. What it
@@ -23,7 +23,7 @@ func FuzzSOCKS5(f *testing.F) {
 	f.Add([]byte("\x05\x00\x05\x05"), false)
 	f.Add([]byte("\x05\xff"), false)
 	f.Fuzz(func(t *testing.T, said []byte, auth bool) {
-		s := smtp.SOCKS5{Addr: "proxy.test", Dial: saying(said)}
+		s := dial.SOCKS5{Addr: "proxy.test", Dial: saying(said)}
 		if auth {
 			s.Username, s.Password = "me", proxyPassword
 		}
@@ -53,7 +53,7 @@ func FuzzHTTPProxy(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 503 \xff\u2028\r\n\r\n"))
 	f.Add([]byte("220 mx.test\r\n"))
 	f.Fuzz(func(t *testing.T, said []byte) {
-		header := fuzzProxy(t, smtp.HTTPProxy{Addr: "proxy.test", Username: "me", Password: proxyPassword, Dial: saying(said)}, said)
+		header := fuzzProxy(t, dial.HTTPProxy{Addr: "proxy.test", Username: "me", Password: proxyPassword, Dial: saying(said)}, said)
 		if header == nil {
 			return
 		}
@@ -89,7 +89,7 @@ func saying(said []byte) func(context.Context, string, string) (net.Conn, error)
 func fuzzProxy(t *testing.T, proxy proxyDialer, said []byte) []byte {
 	conn, err := proxy.DialContext(t.Context(), "tcp", "mx.test:25")
 	if err != nil {
-		e, ok := err.(*smtp.ProxyError)
+		e, ok := err.(*dial.ProxyError)
 		if text := err.Error(); conn != nil || !ok || e.Err == nil || strings.Contains(text, proxyPassword) || strings.ContainsFunc(text, unicode.IsControl) {
 			t.Errorf("%v, %q", conn, text)
 		}

@@ -1,22 +1,20 @@
-package smtp
+package dial
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/idna"
 )
 
-// dialFunc makes a connection, as the method of a net.Dialer does.
-type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
-
-// splitDialAddr takes "host", "host:port" or a bare IPv6 address and checks that
+// splitAddr takes "host", "host:port" or a bare IPv6 address and checks that
 // it can stand in a request to a proxy: the host is an IP address or a name in
 // ASCII. Without a default the port must be there.
-func splitDialAddr(addr, defaultPort string) (host, port string, err error) {
+func splitAddr(addr, defaultPort string) (host, port string, err error) {
 	if strings.Contains(addr, "@") { // not quoted: it looks like half a URL
 		return "", "", errors.New("credentials don't belong into an address")
 	}
@@ -40,7 +38,7 @@ func asciiHost(host string) (string, error) {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return host, nil
 	}
-	if !isPrintableASCII(host) {
+	if strings.ContainsFunc(host, func(r rune) bool { return r < ' ' || r > '~' }) {
 		ascii, err := toASCII.ToASCII(host)
 		if err != nil {
 			return "", errors.New("the host name can't be written in ASCII")
@@ -51,9 +49,22 @@ func asciiHost(host string) (string, error) {
 		return "", errors.New("a host name has 1 to 253 octets")
 	}
 	for _, c := range []byte(host) {
-		if !isLetterOrDigit(c) && c != '-' && c != '.' && c != '_' { // QUIRK: hosts with underscores exist
+		if !isHostOctet(c) {
 			return "", errors.New("the host has a character that no name and no IP address has")
 		}
 	}
 	return host, nil
 }
+
+func isHostOctet(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' ||
+		c == '_' // QUIRK: hosts with underscores exist
+}
+
+// toASCII is the Lookup profile of IDNA, except that underscores are let pass.
+var toASCII = idna.New(
+	idna.MapForLookup(),
+	idna.BidiRule(),
+	idna.Transitional(false),
+	idna.StrictDomainName(false),
+)

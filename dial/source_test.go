@@ -1,4 +1,4 @@
-package smtp_test
+package dial_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/qdmail/qdmail/smtp"
+	"github.com/qdmail/qdmail/dial"
 )
 
 var (
@@ -49,34 +49,34 @@ func (a *attempts) list() string {
 }
 
 // Only families with a source are dialled, and only if the target has them.
-func TestSourceDialerFamilies(t *testing.T) {
+func TestSourceFamilies(t *testing.T) {
 	for _, tt := range []struct {
-		source        smtp.SourceDialer
+		source        dial.Source
 		network, addr string
 		want          string // the families
 		err           error
 	}{
-		{smtp.SourceDialer{IPv4: four}, "tcp", "127.0.0.1:25", "tcp4", errTried},
-		{smtp.SourceDialer{IPv4: four}, "tcp4", "127.0.0.1:25", "tcp4", errTried},
-		{smtp.SourceDialer{IPv4: four}, "tcp", "[::ffff:127.0.0.1]:25", "tcp4", errTried},
-		{smtp.SourceDialer{IPv4: four}, "tcp", "localhost:25", "tcp4", errTried},
-		{smtp.SourceDialer{IPv4: four}, "tcp", "[::1]:25", "", smtp.ErrNoSource},
-		{smtp.SourceDialer{IPv4: four}, "tcp6", "localhost:25", "", smtp.ErrNoSource},
-		{smtp.SourceDialer{IPv6: six}, "tcp", "[::1]:25", "tcp6", errTried},
-		{smtp.SourceDialer{IPv6: six}, "tcp6", "[::1]:25", "tcp6", errTried},
-		{smtp.SourceDialer{IPv6: six}, "tcp", "127.0.0.1:25", "", smtp.ErrNoSource},
-		{smtp.SourceDialer{IPv6: six}, "tcp4", "localhost:25", "", smtp.ErrNoSource},
-		{smtp.SourceDialer{IPv4: four, IPv6: six}, "tcp", "127.0.0.1:25", "tcp4", errTried},
-		{smtp.SourceDialer{IPv4: four, IPv6: six}, "tcp", "[::1]:25", "tcp6", errTried},
-		{smtp.SourceDialer{IPv4: four, IPv6: six}, "tcp4", "localhost:25", "tcp4", errTried},
-		{smtp.SourceDialer{IPv4: four, IPv6: six}, "tcp4", "[::1]:25", "", smtp.ErrNoSource},
-		{smtp.SourceDialer{IPv4: netip.IPv4Unspecified()}, "tcp", "127.0.0.1:25", "tcp4", errTried},
-		{smtp.SourceDialer{}, "tcp", "127.0.0.1:25", "tcp4", errTried},
-		{smtp.SourceDialer{}, "tcp", "[::1]:25", "tcp6", errTried},
-		{smtp.SourceDialer{IPv4: six}, "tcp", "127.0.0.1:25", "", nil},
-		{smtp.SourceDialer{IPv6: four}, "tcp", "127.0.0.1:25", "", nil},
-		{smtp.SourceDialer{IPv6: netip.MustParseAddr("::ffff:127.0.0.1")}, "tcp", "127.0.0.1:25", "", nil},
-		{smtp.SourceDialer{IPv4: four}, "udp", "127.0.0.1:25", "", net.UnknownNetworkError("udp")},
+		{dial.Source{IPv4: four}, "tcp", "127.0.0.1:25", "tcp4", errTried},
+		{dial.Source{IPv4: four}, "tcp4", "127.0.0.1:25", "tcp4", errTried},
+		{dial.Source{IPv4: four}, "tcp", "[::ffff:127.0.0.1]:25", "tcp4", errTried},
+		{dial.Source{IPv4: four}, "tcp", "localhost:25", "tcp4", errTried},
+		{dial.Source{IPv4: four}, "tcp", "[::1]:25", "", dial.ErrNoSource},
+		{dial.Source{IPv4: four}, "tcp6", "localhost:25", "", dial.ErrNoSource},
+		{dial.Source{IPv6: six}, "tcp", "[::1]:25", "tcp6", errTried},
+		{dial.Source{IPv6: six}, "tcp6", "[::1]:25", "tcp6", errTried},
+		{dial.Source{IPv6: six}, "tcp", "127.0.0.1:25", "", dial.ErrNoSource},
+		{dial.Source{IPv6: six}, "tcp4", "localhost:25", "", dial.ErrNoSource},
+		{dial.Source{IPv4: four, IPv6: six}, "tcp", "127.0.0.1:25", "tcp4", errTried},
+		{dial.Source{IPv4: four, IPv6: six}, "tcp", "[::1]:25", "tcp6", errTried},
+		{dial.Source{IPv4: four, IPv6: six}, "tcp4", "localhost:25", "tcp4", errTried},
+		{dial.Source{IPv4: four, IPv6: six}, "tcp4", "[::1]:25", "", dial.ErrNoSource},
+		{dial.Source{IPv4: netip.IPv4Unspecified()}, "tcp", "127.0.0.1:25", "tcp4", errTried},
+		{dial.Source{}, "tcp", "127.0.0.1:25", "tcp4", errTried},
+		{dial.Source{}, "tcp", "[::1]:25", "tcp6", errTried},
+		{dial.Source{IPv4: six}, "tcp", "127.0.0.1:25", "", nil},
+		{dial.Source{IPv6: four}, "tcp", "127.0.0.1:25", "", nil},
+		{dial.Source{IPv6: netip.MustParseAddr("::ffff:127.0.0.1")}, "tcp", "127.0.0.1:25", "", nil},
+		{dial.Source{IPv4: four}, "udp", "127.0.0.1:25", "", net.UnknownNetworkError("udp")},
 	} {
 		a := newAttempts(func(context.Context, string) error { return errTried })
 		tt.source.Dialer = a.dialer(0)
@@ -128,7 +128,7 @@ func dualStack() *net.Resolver {
 }
 
 // Whatever becomes of IPv6, IPv4 gets its turn, and no attempt is left over.
-func TestSourceDialerRace(t *testing.T) {
+func TestSourceRace(t *testing.T) {
 	_, port, err := net.SplitHostPort(tcpTarget(t, "tcp4", "127.0.0.1:0", "").String())
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +165,7 @@ func TestSourceDialerRace(t *testing.T) {
 		d := a.dialer(tt.delay)
 		d.Resolver = dualStack()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		conn, err := smtp.SourceDialer{IPv4: four, IPv6: six, Dialer: d}.DialContext(ctx, "tcp", "mx.test:"+port)
+		conn, err := dial.Source{IPv4: four, IPv6: six, Dialer: d}.DialContext(ctx, "tcp", "mx.test:"+port)
 		cancel()
 		if got := a.list(); tt.ok != (err == nil) || !tt.ok && !errors.Is(err, errTried) || got != "tcp6 tcp4" && got != "tcp4 tcp6" {
 			t.Errorf("%s: dialled %s, %v", name, got, err)
@@ -182,12 +182,12 @@ func TestSourceDialerRace(t *testing.T) {
 }
 
 // That a name has no address of one family is no news if it has one of the other.
-func TestSourceDialerNames(t *testing.T) {
+func TestSourceNames(t *testing.T) {
 	for name, want := range map[string]string{"four.test": "tcp4", "six.test": "tcp6", "none.test": ""} {
 		a := newAttempts(func(context.Context, string) error { return errTried })
 		d := a.dialer(0)
 		d.Resolver = dualStack()
-		_, err := smtp.SourceDialer{IPv4: four, IPv6: six, Dialer: d}.DialContext(t.Context(), "tcp", name+":25")
+		_, err := dial.Source{IPv4: four, IPv6: six, Dialer: d}.DialContext(t.Context(), "tcp", name+":25")
 		_, unknown := errors.AsType[*net.DNSError](err)
 		if got := a.list(); got != want || unknown != (want == "") || errors.Is(err, errTried) == unknown {
 			t.Errorf("%s: dialled %q, %v", name, got, err)
@@ -196,7 +196,7 @@ func TestSourceDialerNames(t *testing.T) {
 }
 
 // The end of the context ends both attempts.
-func TestSourceDialerContext(t *testing.T) {
+func TestSourceContext(t *testing.T) {
 	a := newAttempts(func(ctx context.Context, _ string) error {
 		<-ctx.Done()
 		return ctx.Err()
@@ -206,7 +206,7 @@ func TestSourceDialerContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() {
-		_, err := smtp.SourceDialer{IPv4: four, IPv6: six, Dialer: d}.DialContext(ctx, "tcp", "mx.test:25")
+		_, err := dial.Source{IPv4: four, IPv6: six, Dialer: d}.DialContext(ctx, "tcp", "mx.test:25")
 		done <- err
 	}()
 	for range 2 { // both are under way

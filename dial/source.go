@@ -1,4 +1,4 @@
-package smtp
+package dial
 
 import (
 	"context"
@@ -10,15 +10,14 @@ import (
 	"time"
 )
 
-// ErrNoSource: SourceDialer has no address of the family that is to be dialled.
+// ErrNoSource: Source has no address of the family that is to be dialled.
 var ErrNoSource = errors.New("no source address of that family")
 
-// SourceDialer makes connections that come from given addresses of this machine,
+// Source makes connections that come from given addresses of this machine,
 // such as the one whose name in the DNS is that of EHLO. A family without an
 // address isn't dialled at all; the unspecified address, 0.0.0.0 or ::, lets the
-// system choose in that family. Its DialContext fits Relay.Dial and the Dial of
-// a proxy. The zero value dials like a net.Dialer.
-type SourceDialer struct {
+// system choose in that family. The zero value dials like a net.Dialer.
+type Source struct {
 	// IPv4 is the source of connections over IPv4. Default: no IPv4 if IPv6 is
 	// set.
 	IPv4 netip.Addr
@@ -33,7 +32,7 @@ type SourceDialer struct {
 
 // DialContext connects to addr, "host:port". An error matches ErrNoSource if the
 // target can't be reached by a family that has a source address.
-func (s SourceDialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+func (s Source) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	networks, err := s.networks(network, addr)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: fmt.Errorf("%w: %s", err, cut(addr, 300))}
@@ -45,7 +44,7 @@ func (s SourceDialer) DialContext(ctx context.Context, network, addr string) (ne
 }
 
 // networks says which families are to be dialled, the preferred first.
-func (s SourceDialer) networks(network, addr string) ([]string, error) {
+func (s Source) networks(network, addr string) ([]string, error) {
 	switch {
 	case s.IPv4.IsValid() && !s.IPv4.Is4():
 		return nil, fmt.Errorf("the source %v isn't IPv4", s.IPv4)
@@ -75,7 +74,7 @@ func (s SourceDialer) networks(network, addr string) ([]string, error) {
 }
 
 // dial makes a connection of one family.
-func (s SourceDialer) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+func (s Source) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	var d net.Dialer
 	if s.Dialer != nil {
 		d = *s.Dialer
@@ -97,7 +96,7 @@ type dialled struct {
 
 // race dials over IPv6, and over IPv4 as well once that has failed or taken too
 // long. The first connection wins. No attempt outlives the call.
-func (s SourceDialer) race(ctx context.Context, addr string) (net.Conn, error) {
+func (s Source) race(ctx context.Context, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results := make(chan dialled)
@@ -134,7 +133,7 @@ func (s SourceDialer) race(ctx context.Context, addr string) (net.Conn, error) {
 }
 
 // headStart is how long IPv4 waits for IPv6.
-func (s SourceDialer) headStart() time.Duration {
+func (s Source) headStart() time.Duration {
 	switch {
 	case s.Dialer == nil || s.Dialer.FallbackDelay == 0:
 		return 300 * time.Millisecond // as net.Dialer has it

@@ -11,16 +11,15 @@ import (
 	"time"
 )
 
-// leash ties a connection to a context while something is negotiated on it: the
-// end of the context interrupts the read or write that is blocked, at once.
+// leash ties the connection of a login to its context: the end of the context
+// interrupts the read or write that is blocked, at once.
 type leash struct {
 	ctx  context.Context
-	conn net.Conn // deadlines are set here, beneath any TLS
-	stop func() bool
+	conn net.Conn    // deadlines are set here, beneath any TLS
+	stop func() bool // unties them; only to be followed by closing the connection
 
-	mu    sync.Mutex
-	off   bool          // the connection isn't ours any more
-	had   time.Duration // what within gave to the step; zero for no bound
+	mu    sync.Mutex    // deadlines are set under it
+	had   time.Duration // what within gave to the step
 	byCtx bool          // the deadline that is set is the one of ctx
 }
 
@@ -29,15 +28,13 @@ func newLeash(ctx context.Context, conn net.Conn) *leash {
 	l.stop = context.AfterFunc(ctx, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if !l.off {
-			conn.SetDeadline(time.Unix(1, 0))
-		}
+		conn.SetDeadline(over)
 	})
 	return l
 }
 
 // within sets the deadline for what follows, as a whole: d from now, or the end
-// of the context if that is earlier or d is zero.
+// of the context if that is earlier.
 func (l *leash) within(d time.Duration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -46,36 +43,19 @@ func (l *leash) within(d time.Duration) error {
 	if l.ctx.Err() != nil {
 		return contextError(l.ctx)
 	}
-	var until time.Time
-	if l.had = d; d > 0 {
-		until = time.Now().Add(d)
-	}
+	l.had = d
+	until := time.Now().Add(d)
 	end, ok := l.ctx.Deadline()
-	if l.byCtx = ok && (d <= 0 || end.Before(until)); l.byCtx {
+	if l.byCtx = ok && end.Before(until); l.byCtx {
 		until = end
 	}
 	return l.conn.SetDeadline(until)
-}
-
-// release hands the connection over with no deadline on it, unless the context
-// has ended.
-func (l *leash) release() error {
-	l.stop()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.off = true
-	if l.ctx.Err() != nil {
-		return contextError(l.ctx)
-	}
-	return l.conn.SetDeadline(time.Time{})
 }
 
 // explain turns an error of the connection into that of the context if the
 // context is the reason, os.ErrDeadlineExceeded if the step took too long, and
 // anything else for a connection that failed.
 func (l *leash) explain(err error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	timeout := errors.Is(err, os.ErrDeadlineExceeded)
 	switch {
 	case l.ctx.Err() != nil:
@@ -86,18 +66,6 @@ func (l *leash) explain(err error) error {
 		return fmt.Errorf("no progress within %v: %w", l.had, os.ErrDeadlineExceeded)
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("connection closed by the other end: %w", io.ErrUnexpectedEOF)
-	}
-	return detach(err)
-}
-
-// explainDial is explain for an error of dialling under ctx.
-func explainDial(ctx context.Context, err error) error {
-	end, ok := ctx.Deadline()
-	switch {
-	case ctx.Err() != nil:
-		return contextError(ctx)
-	case ok && !time.Now().Before(end): // the dialler's timer was faster than the context's
-		return context.DeadlineExceeded
 	}
 	return detach(err)
 }

@@ -1,13 +1,14 @@
-package smtp
+package dial
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
+	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // What came in the way of a connection through a proxy, reachable by errors.Is
@@ -37,9 +38,9 @@ type ProxyError struct {
 	// Text says the same in words: those of RFC 1928, or the reason phrase of
 	// HTTP without control characters.
 	Text string
-	// Err is one of the four errors of this package, if need be with its cause;
-	// the error of the context if that ended; anything else if the request could
-	// not be made and nothing was sent.
+	// Err is one of the four errors above, if need be with its cause; the error of
+	// the context if that ended; anything else if the request could not be made and
+	// nothing was sent.
 	Err error
 }
 
@@ -54,44 +55,6 @@ func (e *ProxyError) Error() string {
 
 // Unwrap returns Err.
 func (e *ProxyError) Unwrap() error { return e.Err }
-
-// dialProxy connects to a proxy and lets talk ask it for the target; talk
-// returns what is to be used from then on. Both are bounded by ctx.
-func dialProxy(ctx context.Context, dial dialFunc, proxy, target string, talk func(net.Conn) (net.Conn, error)) (net.Conn, error) {
-	fail := func(err error) error {
-		if e, ok := err.(*ProxyError); ok {
-			e.Proxy, e.Target = proxy, target
-			return e
-		}
-		return &ProxyError{Proxy: proxy, Target: target, Err: err}
-	}
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
-	conn, err := dial(ctx, "tcp", proxy)
-	if err == nil && conn == nil {
-		err = errors.New("there is no connection")
-	}
-	if err != nil {
-		return nil, fail(proxyFailed(explainDial(ctx, err)))
-	}
-	l := newLeash(ctx, conn)
-	tunnel := conn
-	if err = l.within(0); err == nil {
-		tunnel, err = talk(conn)
-	}
-	if _, ok := err.(*ProxyError); err != nil && !ok {
-		err = proxyFailed(l.explain(err))
-	}
-	if end := l.release(); err == nil {
-		err = end
-	}
-	if err != nil {
-		conn.Close()
-		return nil, fail(err)
-	}
-	return tunnel, nil
-}
 
 // proxyFailed blames the proxy for err, unless the context ended. That a proxy's
 // name isn't found, or that another proxy can't reach this one, must not be taken
@@ -113,19 +76,37 @@ func proxyBroke(format string, args ...any) error {
 	return &ProxyError{Err: fmt.Errorf("%w: %s", ErrProxyFailed, fmt.Sprintf(format, args...))}
 }
 
-// proxyTarget checks what a proxy is to connect to. ip is invalid for a name,
-// which the proxy looks up.
-func proxyTarget(network, addr string) (host, port string, ip netip.Addr, err error) {
-	if host, port, err = splitDialAddr(addr, ""); err != nil {
-		return "", "", ip, err
-	}
-	ip, _ = netip.ParseAddr(host)
-	ip = ip.Unmap()
+// explain turns an error of a connection, or of dialling it, into that of the
+// context if the context is the reason.
+func explain(ctx context.Context, err error) error {
+	end, ok := ctx.Deadline()
 	switch {
-	case ip.Zone() != "":
-		return "", "", ip, errors.New("an address with a zone means nothing to a proxy")
-	case network == "tcp", network == "tcp4" && ip.Is4(), network == "tcp6" && ip.Is6():
-		return host, port, ip, nil
+	case ctx.Err() != nil:
+		return contextError(ctx)
+	case ok && !time.Now().Before(end): // the dialler's timer was faster than the context's
+		return context.DeadlineExceeded
 	}
-	return "", "", ip, fmt.Errorf("a proxy can't be told to use %q here", cut(network, 20))
+	return detach(err)
+}
+
+// contextError is the error of a context that ended, with its cause if it has
+// one of its own.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == nil || errors.Is(cause, err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
+
+// detach hides that err matches the error of a context, as timeouts of the net
+// package do, where the context of the caller hasn't ended.
+func detach(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+			return fmt.Errorf("%v: %w", err, os.ErrDeadlineExceeded)
+		}
+		return errors.New(err.Error())
+	}
+	return err
 }

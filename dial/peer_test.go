@@ -1,4 +1,4 @@
-package smtp_test
+package dial_test
 
 import (
 	"context"
@@ -8,9 +8,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/qdmail/qdmail/dial"
 	"github.com/qdmail/qdmail/internal/testsmtp"
-	"github.com/qdmail/qdmail/smtp"
 )
 
 // proxyPassword is told to proxies, and to nobody else.
@@ -32,6 +33,7 @@ type fakeProxy struct {
 func (p *fakeProxy) Dial(_ context.Context, network, addr string) (net.Conn, error) {
 	p.addr = network + " " + addr
 	client, server := testsmtp.Pipe()
+	client.SetDeadline(time.Now().Add(15 * time.Second)) // as some diallers leave it
 	p.wg.Go(func() {
 		defer server.Close()
 		for _, e := range p.talk {
@@ -72,13 +74,13 @@ func wantTunnel(t *testing.T, conn net.Conn, first string) {
 
 // wantProxyError checks what all errors of proxies have in common, and returns
 // it.
-func wantProxyError(t *testing.T, conn net.Conn, err error, is ...error) *smtp.ProxyError {
+func wantProxyError(t *testing.T, conn net.Conn, err error, is ...error) *dial.ProxyError {
 	t.Helper()
-	e, ok := err.(*smtp.ProxyError)
+	e, ok := err.(*dial.ProxyError)
 	if !ok || conn != nil {
 		t.Fatalf("the error is %#v, the connection %v", err, conn)
 	}
-	all := []error{smtp.ErrProxyFailed, smtp.ErrProxyAuth, smtp.ErrProxyDenied, smtp.ErrTargetUnreachable,
+	all := []error{dial.ErrProxyFailed, dial.ErrProxyAuth, dial.ErrProxyDenied, dial.ErrTargetUnreachable,
 		context.Canceled, context.DeadlineExceeded}
 	for _, target := range append(all, is...) {
 		wanted := false
@@ -106,14 +108,14 @@ type proxyTalk struct {
 func proxyTalks() []proxyTalk {
 	return []proxyTalk{
 		{"SOCKS5", func(p *fakeProxy) proxyDialer {
-			return smtp.SOCKS5{Addr: "proxy.test", Username: "me", Password: proxyPassword, Dial: p.Dial}
+			return dial.SOCKS5{Addr: "proxy.test", Username: "me", Password: proxyPassword, Dial: p.Dial}
 		}, []exchange{
 			{"\x05\x02\x00\x02", "\x05\x02"},
 			{"\x01\x02me\x0a" + proxyPassword, "\x01\x00"},
 			{"\x05\x01\x00\x03\x07mx.test\x00\x19", "\x05\x00\x00\x03\x04host\x12\x34"},
 		}},
 		{"HTTP", func(p *fakeProxy) proxyDialer {
-			return smtp.HTTPProxy{Addr: "proxy.test", Username: "me", Password: proxyPassword, Dial: p.Dial}
+			return dial.HTTPProxy{Addr: "proxy.test", Username: "me", Password: proxyPassword, Dial: p.Dial}
 		}, []exchange{
 			{"CONNECT mx.test:25 HTTP/1.1\r\nHost: mx.test:25\r\nProxy-Authorization: Basic bWU6dGFuc3RhYWY6eA==\r\n\r\n",
 				"HTTP/1.1 100 Wait\r\n\r\nHTTP/1.1 200 OK\r\nVia: x\r\n\r\n"},

@@ -1,4 +1,4 @@
-package smtp
+package dial
 
 import (
 	"context"
@@ -10,10 +10,9 @@ import (
 	"strconv"
 )
 
-// SOCKS5 makes connections through a SOCKS proxy, version 5 (RFC 1928). Its
-// DialContext fits Relay.Dial. Host names are looked up by the proxy, so that
-// nothing about the target is asked on this side. The connection between here
-// and the proxy isn't encrypted.
+// SOCKS5 makes connections through a SOCKS proxy, version 5 (RFC 1928). Host
+// names are looked up by the proxy, so that nothing about the target is asked on
+// this side. The connection between here and the proxy isn't encrypted.
 type SOCKS5 struct {
 	// Addr is the proxy, "host" or "host:port". Default port: 1080.
 	Addr string
@@ -47,14 +46,14 @@ func (s SOCKS5) DialContext(ctx context.Context, network, addr string) (net.Conn
 	}
 	if err == nil {
 		var host, port string
-		if host, port, err = splitDialAddr(s.Addr, "1080"); err == nil {
+		if host, port, err = splitAddr(s.Addr, "1080"); err == nil {
 			proxy = net.JoinHostPort(host, port)
 		}
 	}
 	if err != nil {
 		return nil, &ProxyError{Target: printable(cut(addr, 300)), Err: err}
 	}
-	return dialProxy(ctx, s.Dial, proxy, addr, func(conn net.Conn) (net.Conn, error) {
+	return connect(ctx, s.Dial, proxy, addr, func(conn net.Conn) (net.Conn, error) {
 		if err := s.authenticate(conn); err != nil {
 			return nil, err
 		}
@@ -105,7 +104,7 @@ var socksReplies = map[byte]struct {
 
 // socksRequest is the request to connect to addr (RFC 1928 section 4).
 func socksRequest(network, addr string) ([]byte, error) {
-	host, port, ip, err := proxyTarget(network, addr)
+	host, port, ip, err := splitTarget(network, addr)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +114,7 @@ func socksRequest(network, addr string) ([]byte, error) {
 		request = append(append(request, socksIPv4), ip.AsSlice()...)
 	case ip.Is6():
 		request = append(append(request, socksIPv6), ip.AsSlice()...)
-	default: // splitDialAddr sees to it that the length fits
+	default: // splitAddr sees to it that the length fits
 		request = append(append(request, socksName, byte(len(host))), host...)
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
