@@ -8,7 +8,7 @@
 //	# pattern       target       options
 //	docomo.ne.jp    hosts:mx.carrier.example:25  from=news.example.co.jp source=192.0.2.7 ehlo=out7.example.co.jp tls=opportunistic concurrency=2 recipients=1 rate=1/s
 //	docomo.ne.jp    direct       concurrency=1 recipients=1
-//	.ezweb.ne.jp    direct       concurrency=1 recipients=1 rate=30/m
+//	au.com,ezweb.ne.jp,.ezweb.ne.jp  direct  concurrency=1 recipients=1 rate=30/m
 //	mx:.google.com  relay:bulk   tls=verify
 //	old.example.jp  refuse       reply="550 5.1.2 that domain is gone"
 //	staging.test    hold
@@ -19,16 +19,20 @@
 // everybody else's to the carrier's public hosts, slowly and one recipient at a
 // time.
 //
+// Such a file and the URLs of the relays that it names are all that [URLs] needs for
+// a Table. In one URL, it is the scheme route of qdmail.Open; see [Scheme].
+//
 // A line has a pattern, a target and options, with blanks between them. Empty
 // lines and what follows a "#" at the beginning of a word are ignored.
 //
-//	line    = [ pattern target *option ] [ comment ]
+//	line    = [ list target *option ] [ comment ]
+//	list    = pattern *( "," pattern )
 //	pattern = "*"             ; every recipient
 //	        / domain          ; recipients at this domain
 //	        / "." domain      ; at any domain below it
 //	        / "mx:" domain    ; at domains that have this MX host
 //	        / "mx:." domain   ; ... an MX host below this domain
-//	target  = word            ; what Config.Open knows, such as
+//	target  = word            ; what Config.Open knows, for URLs
 //	                          ; direct  relay:name  hosts:host:port,...  sendmail
 //	        / "refuse"        ; answered with reply= by the table itself
 //	        / "hold"          ; deferred by the table itself
@@ -45,7 +49,9 @@
 //	ehlo=mail.example.jp              our name
 //	tls=opportunistic                 insecure-none, opportunistic, required,
 //	                                  verify, verify:name
-//	rate=60/m                         messages in a time: s, m, h, d or 90s
+//	rate=60/m                         messages in a time: s, m, h, d or 90s; they are
+//	                                  evenly spread, and one for two recipients
+//	                                  counts as two
 //	concurrency=2                     connections at a time
 //	recipients=1                      recipients of one transaction
 //	reply="550 5.7.1 text"            what refuse answers; default: 550 5.7.1
@@ -55,6 +61,12 @@
 // they are for different senders; of these, the first that suits counts. If none
 // suits, the mail isn't sent: it doesn't go by a shorter pattern.
 //
-// Read route.go, pattern.go and table.go, then send.go and hooks.go; the file is
-// read by parse.go with option.go and scan.go, and written by format.go.
+// The Table acts on from, rate and reply, and passes the other options on; what
+// becomes of them stands with [URLs]. Each line has its own rate, which all the
+// patterns of the line share.
+//
+// Read route.go, pattern.go and table.go, then send.go and hooks.go, and paced.go with
+// turns.go; the file is read by parse.go with option.go and scan.go, and written by
+// format.go. Transports of it are made by urls.go with settings.go, load.go, scheme.go
+// and mx.go.
 package route

@@ -3,6 +3,7 @@ package route_test
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/qdmail/qdmail/delivery"
 	"github.com/qdmail/qdmail/route"
@@ -21,16 +22,8 @@ old.example.jp  refuse                       reply="550 5.1.2 that domain is gon
 		fmt.Println(err) // each mistake with its line and column
 		return
 	}
-	table, err := route.New(route.Config{
-		Routes: routes,
-		Open: func(target route.Target, o route.Options) (delivery.Transport, error) {
-			switch target.Kind() {
-			case "hosts", "direct", "relay":
-				return transportFor(target, o), nil
-			}
-			return nil, fmt.Errorf("there is no transport %q", target)
-		},
-	})
+	urls := route.URLs{Open: open, Relays: map[string]string{"main": "smtp://user:password@relay.example.jp"}}
+	table, err := route.New(route.Config{Routes: routes, Open: urls.OpenTarget})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -50,4 +43,17 @@ old.example.jp  refuse                       reply="550 5.1.2 that domain is gon
 	// relay:main <nil>
 }
 
-func transportFor(route.Target, route.Options) delivery.Transport { return accept }
+// Any transport can be paced.
+func ExamplePaced() {
+	paced := &route.Paced{Transport: transport, Rate: route.Rate{Count: 100, Per: time.Second}}
+	env := &delivery.Envelope{From: "shop@example.jp", Recipients: []delivery.Recipient{{Address: "a@example.jp"}, {Address: "b@example.jp"}}}
+	start := time.Now()
+	res, err := paced.Send(context.Background(), env, delivery.BytesBody("Subject: hello\r\n\r\nHello.\r\n"))
+	fmt.Println(res.Count(delivery.Accepted), err, time.Since(start) >= 10*time.Millisecond)
+	// Output: 2 <nil> true
+}
+
+// open stands for qdmail.OpenTransport, or what the comment of Scheme shows.
+func open(string) (delivery.Transport, error) { return transport, nil }
+
+var transport = accept

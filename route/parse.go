@@ -13,12 +13,17 @@ type SyntaxError struct {
 	Line, Column int
 	// Text is what is wrong.
 	Text string
+	// Err is the cause, such as a *TargetError. Nil if the line can't be read.
+	Err error
 }
 
 // Error returns "line 3, column 14: " and the text.
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Text)
 }
+
+// Unwrap returns the cause.
+func (e *SyntaxError) Unwrap() error { return e.Err }
 
 func newSyntaxError(column int, format string, args ...any) *SyntaxError {
 	return &SyntaxError{Column: column, Text: fmt.Sprintf(format, args...)}
@@ -49,8 +54,12 @@ func (e Errors) Unwrap() []error {
 // the order of the lines. The error is an Errors with every line that is wrong.
 // Which targets there are is not for Parse to say, but for Config.Open.
 func Parse(text string) ([]Route, error) {
-	var routes []Route
-	var lines []int // of the routes
+	routes, _, err := parse(text)
+	return routes, err
+}
+
+// parse returns the lines of the routes beside them, counted from 1.
+func parse(text string) (routes []Route, lines []int, _ error) {
 	var errs Errors
 	found := index{}
 	n := 0
@@ -77,9 +86,9 @@ func Parse(text string) ([]Route, error) {
 		}
 	}
 	if len(errs) > 0 {
-		return nil, errs
+		return nil, nil, errs
 	}
-	return routes, nil
+	return routes, lines, nil
 }
 
 // parseLine reads the words of a line that has some.
@@ -87,7 +96,7 @@ func parseLine(list []word) (r Route, err *SyntaxError) {
 	if r.Pattern, err = list[0].plain("pattern"); err != nil {
 		return r, err
 	}
-	if _, err := parsePattern(r.Pattern); err != nil {
+	if _, err := parsePatterns(r.Pattern); err != nil {
 		return r, newSyntaxError(list[0].column, "%v", err)
 	}
 	if len(list) < 2 {

@@ -24,6 +24,7 @@ old.example    refuse   reply="550 5.1.2 \"gone\" \\ for ever"
 slow.example   refuse   from=a.example reply="451 later"
 x.example      refuse
 staging.test   hold
+a.example,.b.example,日本.example direct rate=1/s
 *              direct rate=5/90s
 `
 
@@ -44,6 +45,7 @@ var routes = []route.Route{
 	{Pattern: "slow.example", Target: route.Refuse, From: []string{"a.example"}, Reply: &delivery.Reply{Code: 451, Text: "later"}},
 	{Pattern: "x.example", Target: route.Refuse},
 	{Pattern: "staging.test", Target: route.Hold},
+	{Pattern: "a.example,.b.example,日本.example", Target: "direct", Options: route.Options{Rate: route.Rate{Count: 1, Per: time.Second}}},
 	{Pattern: "*", Target: "direct", Options: route.Options{Rate: route.Rate{Count: 5, Per: 90 * time.Second}}},
 }
 
@@ -120,6 +122,9 @@ func TestParseErrors(t *testing.T) {
 		"a.test d\xff":                        `line 1, column 9: a character that can't be here: "\xff"`,
 		"a.test x\nA.TEST y":                  `line 2, column 1: line 1 has the same pattern and takes all its mail`,
 		"xn--wgv71a.jp x from=a\n\n日本.jp y\n 日本.jp z from=b": `line 4, column 2: line 3 has the same pattern and takes all its mail`,
+		"a.test, x":                `line 1, column 1: the pattern is no domain name: ""`,
+		"日本.jp,a,XN--wgv71a.JP x":  `line 1, column 1: the pattern is there twice: "XN--wgv71a.JP"`,
+		"a,b x from=c\nd,b y\nb z": `line 3, column 1: line 2 has the same pattern and takes all its mail`,
 		"a.test\n* direct\n.. x": "line 1, column 7: a target is missing after the pattern\n" +
 			`line 3, column 1: the pattern is no domain name: ".."`,
 	} {
@@ -138,6 +143,7 @@ func TestParseErrors(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(file)
 	f.Add("a.test x rate=5/90s source=::1 # y\r\n\"\n* hold from=<>")
+	f.Add("a,.b,mx:.c x rate=1/s\n*,.d y")
 	f.Add(`a.test refuse reply="550 5.1.1 \"\\"`)
 	f.Fuzz(func(t *testing.T, text string) {
 		got, err := route.Parse(text)

@@ -3,6 +3,7 @@ package route
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -19,11 +20,27 @@ const (
 	kindAny
 )
 
-// pattern is a Route.Pattern that was understood. It is the key under which its
+// pattern is one of a Route.Pattern that was understood. It is the key under which its
 // routes are found.
 type pattern struct {
 	kind patternKind
 	name string // a domain in lower case and ASCII
+}
+
+// parsePatterns reads a Route.Pattern, which is one pattern or several.
+func parsePatterns(s string) ([]pattern, error) {
+	var list []pattern
+	for one := range strings.SplitSeq(s, ",") {
+		p, err := parsePattern(one)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(list, p) {
+			return nil, fmt.Errorf("the pattern is there twice: %.60q", one)
+		}
+		list = append(list, p)
+	}
+	return list, nil
 }
 
 func parsePattern(s string) (p pattern, err error) {
@@ -113,16 +130,20 @@ func domainOf(address string) string {
 // pattern, in the order of the table.
 type index map[pattern][]int
 
-// enter notes the pattern of a route, which is a good one. It is not ok if a route
-// before it takes all its mail.
+// enter notes the patterns of a route, which are good ones. It is not ok if a route
+// before it takes all mail of one of them.
 func (x index) enter(i int, routes []Route) (before int, ok bool) {
-	p, _ := parsePattern(routes[i].Pattern)
-	for _, before := range x[p] {
-		if len(routes[before].From) == 0 {
-			return before, false
+	patterns, _ := parsePatterns(routes[i].Pattern)
+	for _, p := range patterns {
+		for _, before := range x[p] {
+			if len(routes[before].From) == 0 {
+				return before, false
+			}
 		}
 	}
-	x[p] = append(x[p], i)
+	for _, p := range patterns {
+		x[p] = append(x[p], i)
+	}
 	return 0, true
 }
 

@@ -13,7 +13,8 @@ import (
 // Route says where mail for some recipients goes.
 type Route struct {
 	// Pattern says which recipients these are: "example.jp", ".example.jp",
-	// "mx:mx.example.jp", "mx:.example.jp" or "*". Domains may be written in
+	// "mx:mx.example.jp", "mx:.example.jp" or "*", or several of them with commas
+	// between, which share the route and so its Rate. Domains may be written in
 	// Unicode. Required.
 	Pattern string
 	// From are the envelope senders for which the route is: "example.jp",
@@ -21,7 +22,8 @@ type Route struct {
 	From []string
 	// Target names the transport. Required, unless there is a Transport.
 	Target Target
-	// Transport is used instead of what Target would name. Default: none.
+	// Transport is used instead of what Target would name. Of the Options, Rate,
+	// Concurrency and Recipients count then, as those of a Paced. Default: none.
 	Transport delivery.Transport `json:"-"`
 	// Reply is the answer of the target "refuse", whose code is 4xx or 5xx and
 	// whose text is one line. Default: 550 5.7.1.
@@ -70,7 +72,8 @@ func (t Target) List() []string {
 func (t Target) own() bool { return t == Refuse || t == Hold }
 
 // Options are wishes for a transport. Their zero values leave it to the
-// transport. A Table doesn't act on them.
+// transport. The Table itself acts on Rate; of the others, Config.Open makes what it
+// can.
 type Options struct {
 	// Source are our addresses, at most one for each family. Default: the
 	// system's choice.
@@ -80,7 +83,8 @@ type Options struct {
 	EHLO string
 	// TLS is how connections are secured. Default: the transport's.
 	TLS TLS
-	// Rate is how many messages may go this way. Default: the transport's.
+	// Rate is how many messages may go this way, each counted once for each of its
+	// recipients; see Paced. Default: as many as come.
 	Rate Rate
 	// Concurrency is the number of connections at a time. Default: the
 	// transport's.
@@ -112,7 +116,8 @@ func (t TLS) VerifyName() string {
 	return name
 }
 
-// Rate is a number of messages in a time. The zero value is no rate.
+// Rate is a number of messages in a time, evenly spread: 60 in a minute are one in a
+// second. The zero value is no rate.
 type Rate struct {
 	Count int
 	Per   time.Duration
@@ -131,11 +136,13 @@ var (
 	// ErrContract: a transport gave a result that isn't one, so that nothing is
 	// known of the message.
 	ErrContract = errors.New("the transport broke its contract")
+	// ErrPace: the context ended before it was the mail's turn; see Paced.
+	ErrPace = errors.New("it was not the mail's turn before the context ended")
 )
 
 // check reports what is wrong with a route, as Parse does for a line.
 func (r *Route) check() error {
-	if _, err := parsePattern(r.Pattern); err != nil {
+	if _, err := parsePatterns(r.Pattern); err != nil {
 		return err
 	}
 	for _, from := range r.From {

@@ -16,34 +16,51 @@ type part struct {
 
 // Send implements delivery.Transport.
 func (t *Table) Send(ctx context.Context, env *delivery.Envelope, body delivery.Body) (*delivery.Result, error) {
+	if env == nil {
+		env = new(delivery.Envelope)
+	}
 	res := delivery.NewResult(env)
 	parts := t.split(ctx, env, res)
 	hooks := &hookShare{}
 	results := make([]*delivery.Result, len(parts))
-	t.each(len(parts), func(i int) {
-		if ctx.Err() != nil {
-			return // those that had to wait aren't begun any more
+	begin := func(i int) {
+		if ctx.Err() == nil { // those that had to wait aren't begun any more
+			results[i] = parts[i].send(ctx, hooks, env, body)
 		}
-		p := parts[i]
-		got, _ := p.transport.Send(hooks.wrap(ctx, p.rcpts), subset(env, p.rcpts), body)
-		if got == nil {
-			got = &delivery.Result{}
-		}
-		results[i] = got
-	})
+	}
+	var paced sync.WaitGroup
+	var others []int
 	for i, p := range parts {
-		p.merge(ctx, res, results[i])
+		if _, ok := p.transport.(*Paced); ok {
+			paced.Go(func() { begin(i) }) // it keeps nobody waiting while it waits
+		} else {
+			others = append(others, i)
+		}
+	}
+	t.each(len(others), func(i int) { begin(others[i]) })
+	paced.Wait()
+	for i, p := range parts {
+		p.merge(res, results[i], ctx.Err())
 	}
 	return res, res.Err()
 }
 
+// send hands the part to its transport.
+func (p part) send(ctx context.Context, hooks *hookShare, env *delivery.Envelope, body delivery.Body) *delivery.Result {
+	got, _ := p.transport.Send(hooks.wrap(ctx, p.rcpts), subset(env, p.rcpts), body)
+	if got == nil {
+		got = &delivery.Result{}
+	}
+	return got
+}
+
 // merge puts the result of a part in its place. There is none if the part wasn't
-// begun.
-func (p part) merge(ctx context.Context, res, got *delivery.Result) {
+// begun, for which err is why.
+func (p part) merge(res, got *delivery.Result, err error) {
 	switch {
 	case got == nil:
 		for _, n := range p.rcpts {
-			fail(&res.Recipients[n], delivery.NotSent, delivery.PhasePrepare, ctx.Err())
+			fail(&res.Recipients[n], delivery.NotSent, delivery.PhasePrepare, err)
 		}
 	case len(got.Recipients) != len(p.rcpts):
 		for _, n := range p.rcpts {

@@ -161,8 +161,10 @@ only.test  a from=other.test`)
 	if res, err := tab.Send(t.Context(), envelope("1@a.test", "2@b.test"), body); err != nil || res.Err() != nil {
 		t.Errorf("all accepted: %v", err)
 	}
-	if res, err := tab.Send(t.Context(), envelope(), body); err == nil || len(res.Recipients) != 0 {
-		t.Errorf("nobody: %v", err)
+	for _, env := range []*delivery.Envelope{envelope(), nil} {
+		if res, err := tab.Send(t.Context(), env, body); err == nil || len(res.Recipients) != 0 {
+			t.Errorf("nobody: %v", err)
+		}
 	}
 }
 

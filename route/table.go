@@ -14,9 +14,10 @@ type Config struct {
 	// Routes are the routes. Their order matters only among those with the same
 	// pattern. Default: none, and every recipient is refused with ErrNoRoute.
 	Routes []Route
-	// Open makes the transport that a target names, with its options. It is called
-	// once for each different pair of both, so that two routes with the same share a
-	// transport. Required if a route has a target, Refuse and Hold excepted.
+	// Open makes the transport that a target names, with its options; URLs.OpenTarget
+	// is one. It is called once for each different pair of both, so that two routes
+	// with the same share a transport. The Rate isn't among the options, since the
+	// Table acts on it. Required if a route has a target, Refuse and Hold excepted.
 	Open func(t Target, o Options) (delivery.Transport, error)
 	// MX returns the MX hosts of a domain, and none if it has none; whether these
 	// are all or the most preferred alone decides what "mx:" patterns mean. It is
@@ -25,8 +26,8 @@ type Config struct {
 	// context.DeadlineExceeded unless ctx has ended. Required if there is such a
 	// pattern.
 	MX func(ctx context.Context, domain string) ([]string, error)
-	// Parallel is how many parts of a message are delivered at the same time, and
-	// how many domains are looked up. Default: 4.
+	// Parallel is how many parts of a message are delivered at the same time, those
+	// with a Rate not counted, and how many domains are looked up. Default: 4.
 	Parallel int
 }
 
@@ -40,6 +41,10 @@ const defaultParallel = 4
 //
 // Hooks fire as those of the transports, one at a time; BeforeEnd gets indexes into
 // the whole envelope, and fires for each part.
+//
+// A route with a Rate has its own, shared by all calls of Send; see [Paced]. Its
+// Concurrency is then that of all its messages together. When its part of a message
+// has to wait, other parts don't.
 //
 // A recipient without a route, or with a route for other senders, is NotSent with
 // ErrNoRoute or ErrSender. If a transport breaks its contract, the outcome is
@@ -69,7 +74,7 @@ func New(cfg Config) (*Table, error) {
 		r := &t.cfg.Routes[i]
 		if err := t.add(i, r); err != nil {
 			t.Close()
-			return nil, fmt.Errorf("route %d (%.60q): %w", i+1, r.Pattern, err)
+			return nil, &RouteError{Route: i, Pattern: r.Pattern, Err: err}
 		}
 	}
 	t.byHost = t.index.hasMX()
@@ -79,6 +84,24 @@ func New(cfg Config) (*Table, error) {
 	}
 	return t, nil
 }
+
+// RouteError says why a table can't have a route.
+type RouteError struct {
+	// Route is its index.
+	Route int
+	// Pattern is the route's.
+	Pattern string
+	// Err is what is wrong.
+	Err error
+}
+
+// Error returns "route 1 ("example.jp"): " and what is wrong; the first route is 1.
+func (e *RouteError) Error() string {
+	return fmt.Sprintf("route %d (%.60q): %v", e.Route+1, e.Pattern, e.Err)
+}
+
+// Unwrap returns what is wrong.
+func (e *RouteError) Unwrap() error { return e.Err }
 
 // add checks a route and opens its transport.
 func (t *Table) add(i int, r *Route) error {
@@ -98,8 +121,24 @@ func (t *Table) add(i int, r *Route) error {
 	}
 	t.senders = append(t.senders, from)
 	n, err := t.open(r)
+	if err == nil && n >= 0 {
+		n = t.pace(n, r)
+	}
 	t.transports = append(t.transports, n)
 	return err
+}
+
+// pace returns the index of the transport with the rate of the route before it, and
+// with what nobody else does for one that was given. Where there is a rate,
+// concurrency is bounded here too: turns aren't for those who still have to wait.
+func (t *Table) pace(n int, r *Route) int {
+	o := r.Options
+	if o.Rate == (Rate{}) && (r.Transport == nil || o.Concurrency == 0 && o.Recipients == 0) {
+		return n
+	}
+	p := &Paced{Transport: t.opened[n], Rate: o.Rate, Concurrency: o.Concurrency, Recipients: o.Recipients}
+	t.opened = append(t.opened, p)
+	return len(t.opened) - 1
 }
 
 // open returns the index of the route's transport.
@@ -111,14 +150,16 @@ func (t *Table) open(r *Route) (int, error) {
 		t.opened = append(t.opened, r.Transport)
 		return len(t.opened) - 1, nil
 	}
-	name := string(r.Target) + " " + r.Options.String()
+	o := r.Options
+	o.Rate = Rate{}
+	name := string(r.Target) + " " + o.String()
 	if n, ok := t.names[name]; ok {
 		return n, nil
 	}
 	if t.cfg.Open == nil {
 		return 0, errors.New("nobody knows the target")
 	}
-	tr, err := t.cfg.Open(r.Target, r.Options)
+	tr, err := t.cfg.Open(r.Target, o)
 	if err != nil {
 		return 0, err
 	}

@@ -51,6 +51,7 @@ b.a.test         b-other    from=.example
 mx:.mail.example   mx-below
 mx:.x.mail.example mx-below-x
 mx:a.b           mx-host
+several.example,.several.example,mx:.c.d  several
 `, func(_ context.Context, domain string) ([]string, error) {
 		switch domain {
 		case "fail.example":
@@ -61,6 +62,8 @@ mx:a.b           mx-host
 			return []string{"y.x.mail.example.", "A.b."}, nil
 		case "two.example":
 			return []string{"a.mail.example", "b.x.mail.example"}, nil
+		case "by-mx.example":
+			return []string{"x.c.d"}, nil
 		case "same.example":
 			return []string{"mail.example"}, nil
 		}
@@ -94,6 +97,9 @@ mx:a.b           mx-host
 		{"", "u@two.example", "mx-below-x", nil},
 		{"", "u@same.example", "any", nil},
 		{"", "u@none.example", "any", nil},
+		{"", "u@Several.example", "several", nil},
+		{"", "u@a.several.example", "several", nil},
+		{"", "u@by-mx.example", "several", nil},
 		{"", "u@strange.example", "any", nil},
 		{"", "u@fail.example", "", errMX},
 		{"", "u@[192.0.2.1]", "any", nil},
