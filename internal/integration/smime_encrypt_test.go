@@ -144,7 +144,7 @@ func TestSpoiltEncryption(t *testing.T) {
 	for _, at := range []int{body + 500, body + 2000, len(mail) - 10} { // key, content, tag
 		spoilt := bytes.Clone(mail)
 		for spoilt[at] < 'B' || spoilt[at] > 'Y' {
-			at++
+			at--
 		}
 		spoilt[at] ^= 1
 		if _, err := h.decryptOpenSSL(t, spoilt); err == nil {
