@@ -87,6 +87,7 @@ func (t *Transport) connect(ctx context.Context, c *call, retry func(e *delivery
 	if c.mode != smtp.InsecureTLSOpportunistic || t.PlaintextFallback == PlaintextNever {
 		first = min(first, smallHello)
 	}
+	var forbidden *delivery.Error // at an earlier stage
 	for s := first; ; {
 		client, security, e := t.converse(ctx, c, s)
 		if e == nil {
@@ -95,9 +96,15 @@ func (t *Transport) connect(ctx context.Context, c *call, retry func(e *delivery
 			}
 			return &session{Client: client, key: c.key(), security: security, born: time.Now()}, nil
 		}
+		named := c.demand.demanded(e)
 		next, ok := c.nextStage(s, e, t.PlaintextFallback)
-		if !ok {
-			return nil, c.demand.demanded(e)
+		switch {
+		case !ok && forbidden != nil && kindOf(named) == path:
+			return nil, forbidden // whoever spoils a handshake can spoil the next connection too
+		case !ok:
+			return nil, named
+		case kindOf(named) == policy:
+			forbidden = named
 		}
 		s = next
 		retry(e, map[stage]delivery.Next{smallHello: delivery.NextSmall, noTLS: delivery.NextClear}[s])
@@ -113,7 +120,7 @@ func (t *Transport) converse(ctx context.Context, c *call, s stage) (*smtp.Clien
 	var ev evidence
 	cfg := smtp.Config{
 		Addr: c.host.addr(), LocalName: t.LocalName, TLS: c.mode, TLSConfig: t.tlsConfig(c.demand, s, &ev),
-		NoHELO: c.noHELO, Timeouts: t.Timeouts,
+		NoHELO: c.noHELO, NoChunking: t.NoChunking, Timeouts: t.Timeouts,
 	}
 	if s == noTLS {
 		cfg.TLS = smtp.InsecureTLSNone

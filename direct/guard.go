@@ -5,18 +5,19 @@ import "net/netip"
 // kept are the blocks of addresses that aren't somebody's host on the Internet,
 // beside those that netip knows by name.
 var kept = [...]netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),      // this network
-	netip.MustParsePrefix("100.64.0.0/10"),  // carrier-grade NAT (RFC 6598)
-	netip.MustParsePrefix("192.0.0.0/24"),   // protocol assignments (RFC 6890)
-	netip.MustParsePrefix("192.88.99.0/24"), // 6to4 relays (RFC 7526)
-	netip.MustParsePrefix("198.18.0.0/15"),  // benchmarks (RFC 2544)
-	netip.MustParsePrefix("240.0.0.0/4"),    // reserved, and broadcast
-	netip.MustParsePrefix("::/96"),          // IPv4-compatible, which nobody uses
-	netip.MustParsePrefix("64:ff9b:1::/48"), // NAT64 inside a network (RFC 8215)
-	netip.MustParsePrefix("100::/64"),       // discarded (RFC 6666)
-	netip.MustParsePrefix("2001::/23"),      // protocol assignments, Teredo
-	netip.MustParsePrefix("fec0::/10"),      // site-local, before there were ULA
-	netip.MustParsePrefix("5f00::/16"),      // segment routing (RFC 9602)
+	netip.MustParsePrefix("0.0.0.0/8"),       // this network
+	netip.MustParsePrefix("100.64.0.0/10"),   // carrier-grade NAT (RFC 6598)
+	netip.MustParsePrefix("192.0.0.0/24"),    // protocol assignments (RFC 6890)
+	netip.MustParsePrefix("192.88.99.0/24"),  // 6to4 relays (RFC 7526)
+	netip.MustParsePrefix("198.18.0.0/15"),   // benchmarks (RFC 2544)
+	netip.MustParsePrefix("240.0.0.0/4"),     // reserved, and broadcast
+	netip.MustParsePrefix("::/96"),           // IPv4-compatible, which nobody uses
+	netip.MustParsePrefix("::ffff:0:0:0/96"), // IPv4-translated (RFC 7915)
+	netip.MustParsePrefix("64:ff9b:1::/48"),  // NAT64 inside a network (RFC 8215)
+	netip.MustParsePrefix("100::/64"),        // discarded (RFC 6666)
+	netip.MustParsePrefix("2001::/23"),       // protocol assignments, Teredo
+	netip.MustParsePrefix("fec0::/10"),       // site-local, before there were ULA
+	netip.MustParsePrefix("5f00::/16"),       // segment routing (RFC 9602)
 }
 
 var (

@@ -16,6 +16,7 @@ const (
 	mismatch             // refused for what another host may be able to do
 	path                 // the message never came to be judged
 	policy               // we don't go on with this host, by a policy for the domain
+	distrust             // refused, maybe for our address, and another of ours is asked
 	ours                 // a fault on our side: it is NotSent
 	busy                 // refused for now, by a host that speaks for itself alone
 	verdict              // refused, and other hosts would say the same
@@ -24,7 +25,9 @@ const (
 )
 
 // again reports whether another host may be tried.
-func (k kind) again() bool { return k == mismatch || k == path || k == policy || k == busy }
+func (k kind) again() bool {
+	return k == mismatch || k == path || k == policy || k == distrust || k == busy
+}
 
 // judge says what a result for one recipient means. It is called for what the
 // conversation with one host came to.
@@ -144,7 +147,7 @@ func (t *trail) add(k kind, e *delivery.Error, rules *FallbackRules) {
 	if e != nil && noMail(e) {
 		t.noMail++
 	}
-	if k == verdict && e != nil && e.Reply.Permanent() && rules.OnRefusal != nil && rules.OnRefusal(e.Reply) {
+	if (k == verdict || k == distrust) && e != nil && e.Reply.Permanent() && rules.OnRefusal != nil && rules.OnRefusal(e.Reply) {
 		t.refusal = true
 	}
 }
@@ -161,7 +164,7 @@ func (t *trail) toFallback(rules *FallbackRules) (bool, delivery.Reason) {
 		return false, delivery.BecauseUnknown
 	case t.count[ours] > 0:
 		return false, delivery.BecauseOurs
-	case t.count[verdict] > 0:
+	case t.count[verdict]+t.count[distrust] > 0:
 		return t.refusal, delivery.BecauseVerdict
 	case t.closed():
 		return false, delivery.BecauseVerdict

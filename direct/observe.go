@@ -66,7 +66,8 @@ func newAttempt() *Attempt { return &Attempt{Attempt: delivery.Attempt{Began: ti
 // reasons are those of each kind.
 var reasons = [...]delivery.Reason{
 	mismatch: delivery.BecauseMismatch, path: delivery.BecausePath, policy: delivery.BecausePolicy, ours: delivery.BecauseOurs,
-	busy: delivery.BecauseBusy, verdict: delivery.BecauseVerdict, unknown: delivery.BecauseUnknown, accepted: delivery.BecauseAccepted,
+	distrust: delivery.BecauseAddress,
+	busy:     delivery.BecauseBusy, verdict: delivery.BecauseVerdict, unknown: delivery.BecauseUnknown, accepted: delivery.BecauseAccepted,
 }
 
 // TLSReport says whether a host holds a policy, in the terms of RFC 8460.

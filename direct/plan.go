@@ -142,16 +142,6 @@ func trim(hosts []*host, n int) []target {
 	return targets
 }
 
-// otherFamily returns an address of the host in the other family.
-func otherFamily(t target) (target, bool) {
-	for _, ip := range t.addrs {
-		if ip.Is4() != t.ip.Is4() {
-			return target{t.host, ip}, true
-		}
-	}
-	return target{}, false
-}
-
 // splitHost takes "host" or "host:port" of Transport.Hosts apart.
 func splitHost(s string) (name string, port uint16, err error) {
 	name, port = s, smtpPort

@@ -37,6 +37,7 @@ import (
 //	           ServerName of TLSConfig
 //	resolver   the Servers of a dns.Client, separated by commas
 //	trust-ad   true: its TrustAD
+//	chunking   off: NoChunking
 //	recipients RecipientsPerTransaction
 //	carriers   off: no DomainLimits
 //	connections, idle  Limits.MaxConns and IdleTimeout; idle=0s: each message has a

@@ -74,6 +74,7 @@ func urlKeys() []urlKey {
 			return err
 		}},
 		{"trust-ad", trueFalse, choice(isTrue, func(t *Transport) *bool { return &client(t).TrustAD })},
+		{"chunking", onOff, choice(off, func(t *Transport) *bool { return &t.NoChunking })},
 		{"recipients", "a number from 1 to 100", func(t *Transport, s string) error { return number(s, maxRecipients, &t.RecipientsPerTransaction) }},
 		{"carriers", onOff, func(t *Transport, s string) error {
 			if s == "off" {

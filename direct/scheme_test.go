@@ -96,6 +96,7 @@ func TestScheme(t *testing.T) {
 		{"tls=verified&tls-name=mx.example.jp", func(w *T) {
 			w.TLS, w.TLSConfig = direct.TLSVerified, &tls.Config{ServerName: "mx.example.jp"}
 		}},
+		{"chunking=off", func(w *T) { w.NoChunking = true }},
 		{"recipients=100", func(w *T) { w.RecipientsPerTransaction = 100 }},
 		{"carriers=off", func(w *T) { w.DomainLimits = []direct.DomainLimits{} }},
 		{"connections=3&idle=7s", func(w *T) { w.Limits = direct.Limits{MaxConns: 3, IdleTimeout: 7 * time.Second} }},

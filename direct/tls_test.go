@@ -243,3 +243,47 @@ func TestBrokenTLSIsRemembered(t *testing.T) {
 		}
 	})
 }
+
+// TestPolicyStays: whoever spoils a handshake can spoil the next connection too, so
+// that mustn't lead to the fallback, which may go on without TLS.
+func TestPolicyStays(t *testing.T) {
+	busyLater := func(first func(testsmtp.Event) *testsmtp.Fault) func(testsmtp.Event) *testsmtp.Fault {
+		return func(e testsmtp.Event) *testsmtp.Fault {
+			if e.Conn > 0 && e.Phase == testsmtp.Greeting {
+				return &testsmtp.Fault{Reply: "421 busy"}
+			}
+			return first(e)
+		}
+	}
+	play(t, []scene{
+		{name: "a spoilt handshake, then a busy host", hosts: 1, relay: true, want: "deferred", err: delivery.ErrTLSRequired,
+			set: func(w *world, tr *direct.Transport) {
+				w.secure(tr)
+				tr.TLS = direct.TLSRequired
+				w.mx(1).On = busyLater(func(e testsmtp.Event) *testsmtp.Fault {
+					if e.Phase == testsmtp.Handshake {
+						return &testsmtp.Fault{Reset: true}
+					}
+					return nil
+				})
+			}},
+		{name: "one by one", hosts: 2, relay: true, rcpts: "b@y.test c@y.test", want: "deferred, deferred",
+			set: func(w *world, tr *direct.Transport) {
+				w.secure(tr)
+				tr.TLS, tr.RecipientsPerTransaction = direct.TLSRequired, 2
+				w.mx(1).TLS = nil
+				w.mx(1).On = busyLater(func(testsmtp.Event) *testsmtp.Fault { return nil })
+				refused := false
+				w.mx(2).On = busyLater(func(e testsmtp.Event) *testsmtp.Fault {
+					switch {
+					case e.Phase == testsmtp.End:
+						refused = true
+						return &testsmtp.Fault{Reply: "554 one of them"}
+					case e.Phase == testsmtp.MAIL && refused:
+						return &testsmtp.Fault{Reset: true}
+					}
+					return nil
+				})
+			}},
+	})
+}

@@ -77,6 +77,8 @@ type Transport struct {
 	// its own. One that survives a restart protects better, such as an mtasts.Dir.
 	// Default: one in memory.
 	PolicyStore mtasts.PolicyStore
+	// NoChunking: as for smtp.Relay. Default: false.
+	NoChunking bool
 	// RecipientsPerTransaction is how many recipients of a domain share a
 	// transaction, at most 100. With more than one, a message that is refused as a
 	// whole is sent again to each by itself, because nobody can tell who was meant.

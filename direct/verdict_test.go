@@ -190,6 +190,26 @@ func TestOtherFamily(t *testing.T) {
 		{name: "the other says the same", hosts: 2, relay: true, want: "rejected", set: dual(noPTR, noPTR)},
 		{name: "a user is refused in one", hosts: 2, want: "rejected", set: dual(answers(testsmtp.RCPT, "550 5.1.1 no"), nil)},
 		{name: "there is no other", hosts: 2, want: "rejected", set: func(w *world, _ *direct.Transport) { w.mx(1).On = noPTR }},
+		{name: "the other was tried before", hosts: 2, relay: true, want: "rejected", path: `
+			[0] mx1.y.test:25 2001:db8::1: deferred, the path failed, then next address
+			[0] mx1.y.test:25 192.0.2.1: rejected, a verdict, then nothing`,
+			set: func(w *world, tr *direct.Transport) {
+				w.names["mx1.y.test"] = dns.Host{Addrs: addrs("192.0.2.1", "2001:db8::1")}
+				w.dead["2001:db8::1"], w.mx(1).On = "unreachable", noPTR
+			}},
+		{name: "the other can't be reached", hosts: 2, relay: true, want: "rejected", path: `
+			[0] mx1.y.test:25 2001:db8::1: rejected, refused, maybe for our address, then next address
+			[0] mx1.y.test:25 192.0.2.1: deferred, a verdict, then nothing`,
+			set: func(w *world, tr *direct.Transport) {
+				dual(noPTR, nil)(w, tr)
+				w.dead["192.0.2.1"] = "refused"
+			}},
+		{name: "the other can't be reached, OnRefusal", hosts: 2, relay: true, want: "accepted",
+			set: func(w *world, tr *direct.Transport) {
+				dual(noPTR, nil)(w, tr)
+				w.dead["192.0.2.1"] = "refused"
+				tr.FallbackRules.OnRefusal = func(r *delivery.Reply) bool { return r.Code == 550 }
+			}},
 		{name: "OnRefusal", hosts: 2, relay: true, want: "accepted", set: func(w *world, tr *direct.Transport) {
 			w.mx(1).On = answers(testsmtp.MAIL, "554 5.7.1 your address is on a list")
 			tr.FallbackRules.OnRefusal = func(r *delivery.Reply) bool { return r.Code == 554 }

@@ -175,7 +175,7 @@ func (w *walk) take(a *Attempt, res *delivery.Result) {
 		case k == verdict && full(e):
 			r.Outcome = delivery.Deferred
 		case k == verdict && aboutUs(e) && w.askFamily():
-			k = mismatch
+			k = distrust
 		case k == ours && e != nil:
 			w.stop(e)
 		}
@@ -204,15 +204,17 @@ func (w *walk) take(a *Attempt, res *delivery.Result) {
 	}
 }
 
-// askFamily puts the address of the host in the other family next, once.
+// askFamily puts an address of the host in the other family next, once, if there is
+// one that wasn't tried before.
 func (w *walk) askFamily() bool {
 	if w.families {
 		return len(w.queue) > 0 && w.queue[0].host == w.tgt.host // for another recipient of the same transaction
 	}
-	other, ok := otherFamily(w.tgt)
-	if !ok || w.dials >= w.t.state.limits.MaxAddrs || w.sessions >= w.t.state.limits.MaxSessions {
+	i := slices.IndexFunc(w.queue, func(t target) bool { return t.host == w.tgt.host && t.ip.Is4() != w.tgt.ip.Is4() })
+	if i < 0 || w.dials >= w.t.state.limits.MaxAddrs || w.sessions >= w.t.state.limits.MaxSessions {
 		return false
 	}
+	other := w.queue[i]
 	w.families = true
 	w.skip()
 	w.queue = slices.Insert(w.queue, 0, other)
@@ -224,7 +226,9 @@ func (w *walk) askFamily() bool {
 func (w *walk) split(a *Attempt, b *mailbox, r delivery.RecipientResult) {
 	w.drop(b)
 	w.tell(a, []*mailbox{b}, r, delivery.BecauseVerdict, delivery.NextOneByOne)
-	b.rank, b.trail = nothing, trail{}
+	forbidden := b.trail.count[policy] // hosts that may not get it stay so
+	b.rank, b.trail = nothing, trail{tried: forbidden}
+	b.trail.count[policy] = forbidden
 	w.group.queue = append(w.group.queue, []*mailbox{b})
 }
 
@@ -239,7 +243,8 @@ func (w *walk) decide(a *Attempt, b *mailbox, k kind, r delivery.RecipientResult
 	b.trail.add(k, e, &w.t.FallbackRules)
 	w.enter(b, k, r)
 	next, why := w.end(b)
-	switch mayGoOn := k.again() && b.trail.count[unknown] == 0; {
+	refused := k != distrust && b.trail.count[distrust] > 0 // that stands, if this was no better answer
+	switch mayGoOn := k.again() && !refused && b.trail.count[unknown] == 0; {
 	case mayGoOn && w.more():
 		next, why = delivery.NextHost, reasons[k]
 		if aboutUs(e) {

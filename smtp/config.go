@@ -42,6 +42,8 @@ type Config struct {
 	InsecureAuth bool
 	// RequireDSN: as for Relay. Default: false.
 	RequireDSN bool
+	// NoChunking: as for Relay. Default: false.
+	NoChunking bool
 	// NoHELO makes a refused EHLO a failure, as for a message that needs an
 	// extension, instead of trying HELO. TLS and credentials that are required
 	// imply it. Default: false.
@@ -89,6 +91,7 @@ func (cfg Config) prepare() (Config, error) {
 	}
 	cfg.Timeouts = cfg.Timeouts.withDefaults()
 	cfg.noChunking = new(atomic.Bool)
+	cfg.noChunking.Store(cfg.NoChunking)
 	return cfg, nil
 }
 

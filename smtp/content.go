@@ -59,6 +59,7 @@ func (c *Client) takesChunk(p *plan) bool {
 func (t *transaction) turnToData() bool {
 	w := t.c.wire
 	t.chunk, t.first = nil, 0
+	t.c.cfg.noChunking.Store(true)
 	err := w.endLine(len(w.out), maxCommandLine, "")
 	if err == nil {
 		err = t.put(step{phase: delivery.PhaseDATA})

@@ -26,7 +26,11 @@ func (t *transaction) judgeAll() bool {
 		}
 		return t.stop(c.fail(delivery.PhaseRCPT, eventOf(nil, err, noReply), nil, err))
 	}
-	if !t.done && len(t.taken) == 0 {
+	switch {
+	case t.done:
+	case t.refused != nil: // and nothing came after RCPT that would have said so
+		return t.stop(t.refused)
+	case len(t.taken) == 0:
 		c.meet(reset)
 		return false
 	}
@@ -139,11 +143,13 @@ func (t *transaction) onData(r *reply, err error) bool {
 	if t.first > 0 && ev == agreed {
 		t.c.knowsBDAT = true
 	}
-	if t.first > 0 && err == nil && t.c.isInept(r) {
-		if t.refused == nil && len(t.taken) > 0 {
+	if t.first > 0 && err == nil {
+		switch usable := t.refused == nil && len(t.taken) > 0; {
+		case usable && (r.Code == 501 || r.Code == 503 || t.c.isInept(r)):
 			return t.turnToData()
+		case t.c.isInept(r):
+			t.c.meet(abort) // the server still has the octet
 		}
-		t.c.meet(abort) // the server still has the octet
 	}
 	switch {
 	case t.refused != nil && ev == agreed:

@@ -20,16 +20,18 @@ type mode struct {
 	name       string
 	extensions []string
 	whole      bool // the message goes along with its commands, from the second on
+	late       bool // unless the connection has been idle for a while
 	together   int  // how many messages share the connection at a time
 	window     int
 }
 
 var modes = []mode{
-	{"one by one", oneByOne, false, 1, 1},
-	{"pipelined", pipelined, false, 1, 1},
-	{"pipelined with the next", pipelined, false, 3, 1},
-	{"BDAT", inChunks, true, 1, 1},
-	{"window", inChunks, true, 4, 3},
+	{"one by one", oneByOne, false, false, 1, 1},
+	{"pipelined", pipelined, false, false, 1, 1},
+	{"pipelined with the next", pipelined, false, false, 3, 1},
+	{"BDAT", inChunks, true, false, 1, 1},
+	{"BDAT after a pause", inChunks, true, true, 1, 1},
+	{"window", inChunks, true, false, 4, 3},
 }
 
 // situation is one situation: at one step of one message, the server fails.
@@ -72,7 +74,7 @@ func situations() []situation {
 
 func (c situation) exists(before bool) bool {
 	switch {
-	case c.together > 1 && !c.reused, before && c.reused: // the message has others before it; there is but one beginning
+	case (c.together > 1 || c.late) && !c.reused, before && c.reused: // the message has others before it; there is but one beginning
 		return false
 	case (c.phase == testsmtp.STARTTLS || c.phase == testsmtp.Handshake) && !c.tls:
 		return false
@@ -112,7 +114,7 @@ func (c situation) want() (last, others delivery.Outcome) {
 	ev, phase := events[c.fault], deliveryPhases[c.phase]
 	both := func(o delivery.Outcome) (delivery.Outcome, delivery.Outcome) { return o, o }
 	received := ev == smtp.Temporary || ev == smtp.Closing || ev == smtp.Permanent
-	inside := c.whole && c.reused && slices.Contains([]delivery.Phase{delivery.PhaseMAIL, delivery.PhaseRCPT, delivery.PhaseBody}, phase)
+	inside := c.whole && c.reused && !c.late && slices.Contains([]delivery.Phase{delivery.PhaseMAIL, delivery.PhaseRCPT, delivery.PhaseBody}, phase)
 	if phase == delivery.PhaseBody && c.whole { // then it is the reply to the message
 		phase = delivery.PhaseEnd
 	}
@@ -128,7 +130,7 @@ func (c situation) want() (last, others delivery.Outcome) {
 		phase = delivery.PhaseEnd // nothing is seen of it until the message is out
 	case phase == delivery.PhaseAUTH && ev == smtp.Permanent:
 		ev = smtp.Policy // the credentials are refused
-	case phase == delivery.PhaseMAIL && c.reused && (ev == smtp.Closing || ev == smtp.Lost && !c.whole):
+	case phase == delivery.PhaseMAIL && c.reused && (ev == smtp.Closing || ev == smtp.Lost && (!c.whole || c.late)):
 		return both(delivery.Accepted) // by another connection
 	case inside && !received:
 		phase = delivery.PhaseEnd
@@ -177,6 +179,9 @@ func (c situation) play(t *testing.T) {
 	var messages []sent
 	if c.reused && c.together == 1 {
 		messages = append(messages, c.send(t, r, 0))
+		if c.late {
+			<-time.After(3 * time.Second)
+		}
 	}
 	first := len(messages)
 	messages = append(messages, make([]sent, c.together)...)

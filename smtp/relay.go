@@ -132,6 +132,7 @@ func (r *Relay) config() (Config, error) {
 		Mechanisms:       r.Mechanisms,
 		InsecureAuth:     r.InsecureAuth,
 		RequireDSN:       r.RequireDSN,
+		NoChunking:       r.NoChunking,
 		Timeouts:         r.Timeouts,
 	}
 	port := "587"

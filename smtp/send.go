@@ -25,9 +25,6 @@ func (r *Relay) begin() (*Config, *pool, error) {
 	s.once.Do(func() {
 		s.cfg, s.err = r.config()
 		s.cfg.sessionCache = newSessionCache()
-		if s.err == nil && r.NoChunking {
-			s.cfg.noChunking.Store(true)
-		}
 		s.pool.cfg = r.Pool.withDefaults()
 	})
 	return &s.cfg, &s.pool, s.err

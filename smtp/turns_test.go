@@ -257,6 +257,7 @@ func TestGroupRefused(t *testing.T) {
 		{"ahead: 354", ahead + "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 354 go ahead", "deferred, deferred"},
 		{"ahead: close", ahead + "S: 250 ok\nS: 250 ok\nS: 250 ok\n-- close", "deferred, deferred"},
 		{"ahead: unknown", ahead + "S: 250 ok\nS: 550 no\nS: 250 ok\nS: 500 what?\nC:\nC: DATA\nS: 500 what?\nS: 354 go ahead" + body + quit, "rejected, accepted"},
+		{"ahead: out of place", ahead + "S: 250 ok\nS: 550 no\nS: 250 ok\nS: 503 what?\nC:\nC: DATA\nS: 500 what?\nS: 354 go ahead" + body + quit, "rejected, accepted"},
 		{"ahead: unknown, and closing", ahead + "S: 250 ok\nS: 550 no\nS: 250 ok\nS: 502 what?\nC:\nC: DATA\nS: 421 enough\n-- close", "rejected, deferred"},
 		{"ahead: unknown, and no DATA", ahead + "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 504 what?\nC:\nC: DATA\nS: 500 what?\nS: 503 no" + quit, "rejected, rejected"},
 	} {
