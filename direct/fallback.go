@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -27,12 +28,19 @@ func (j *job) fallBack() {
 		a.came(&r, reasonOf(&r), delivery.NextNone)
 		j.t.observe(j.ctx, a)
 		attempts := append(mine.Attempts, byFallback(r.Attempts, a.Attempt)...)
-		if r.Outcome != delivery.NotSent || j.ctx.Err() != nil { // otherwise it can't be used, which says nothing about the mail
+		if r.Outcome != delivery.NotSent || j.stoppedHere(&r) { // otherwise it can't be used, which says nothing about the mail
 			r.Address = mine.Address
 			*mine = r
 		}
 		mine.Attempts = attempts
 	}
+}
+
+// stoppedHere reports that a message wasn't sent for a reason that lies neither with
+// the fallback nor on the way there.
+func (j *job) stoppedHere(r *delivery.RecipientResult) bool {
+	e, _ := errors.AsType[*delivery.Error](r.Err)
+	return j.ctx.Err() != nil || j.vetoed || e != nil && e.Phase == delivery.PhaseBody
 }
 
 // askFallback returns the results of the fallback. One that doesn't account for
@@ -45,6 +53,7 @@ func (j *job) askFallback(env *delivery.Envelope, indexes [][]int) []delivery.Re
 		}
 		return res.Recipients
 	}
+	j.vetoed = false
 	got, _ := j.t.Fallback.Send(j.hooked(indexes), env, j.body)
 	if got != nil && len(got.Recipients) == len(env.Recipients) {
 		return got.Recipients

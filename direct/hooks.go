@@ -23,7 +23,9 @@ func (j *job) hooked(boxes [][]int) context.Context {
 				all = append(all, boxes[i]...)
 			}
 			defer j.turn()()
-			return f(j.ctx, all)
+			err := f(j.ctx, all)
+			j.vetoed = j.vetoed || err != nil
+			return err
 		}
 	}
 	if f := h.Command; f != nil {

@@ -20,6 +20,7 @@ type job struct {
 
 	boxOf   []*mailbox    // by recipient of the envelope
 	telling chan struct{} // holds one: the hook that is being called
+	vetoed  bool          // by BeforeEnd; belongs to the hook that is being called
 
 	mu      sync.Mutex
 	relayed []int           // who goes to the fallback

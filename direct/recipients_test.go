@@ -2,6 +2,7 @@ package direct_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -281,6 +282,27 @@ func TestHooks(t *testing.T) {
 			t.Error(got, res.Err())
 		}
 	})
+}
+
+// TestStoppedAtTheFallback: a message that a hook keeps back there, or that can't be
+// read, is NotSent for that reason, and not Deferred for the one that led there.
+func TestStoppedAtTheFallback(t *testing.T) {
+	for _, body := range []delivery.BytesBody{hello, delivery.BytesBody("Subject: x\n\nbare LF\n")} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 1)
+			w.dead["192.0.2.1"] = "refused"
+			tr := w.transport()
+			w.addRelay(tr)
+			veto := errors.New("the lease was lost")
+			ctx := delivery.WithHooks(t.Context(), &delivery.Hooks{BeforeEnd: func(context.Context, []int) error { return veto }})
+			env := from("b@y.test")
+			res, err := tr.Send(ctx, env, body)
+			checkResult(t, env, res, err)
+			if got := res.Recipients[0]; got.Outcome != delivery.NotSent || errors.Is(got.Err, veto) != (string(body) == string(hello)) || len(got.Attempts) != 2 {
+				t.Error(got.Outcome, got.Err, got.Attempts)
+			}
+		})
+	}
 }
 
 // TestUnreadableBody: a message that can't be read is tried on one recipient, not on

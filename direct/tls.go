@@ -49,8 +49,8 @@ func (ev *evidence) passed(d *demand) bool {
 }
 
 // tlsConfig returns the configuration of one handshake, which lets the server
-// pass if the binding checks and VerifyConnection of Transport.TLSConfig do, and
-// notes what all checks say.
+// pass if the binding checks do, and VerifyConnection and VerifyPeerCertificate of
+// Transport.TLSConfig, and notes what all checks say.
 func (t *Transport) tlsConfig(d *demand, s stage, ev *evidence) *tls.Config {
 	cfg := t.TLSConfig.Clone()
 	if cfg == nil {
@@ -61,6 +61,14 @@ func (t *Transport) tlsConfig(d *demand, s stage, ev *evidence) *tls.Config {
 	}
 	if s == smallHello {
 		cfg.CurvePreferences = []tls.CurveID{tls.X25519, tls.CurveP256}
+	}
+	if own := cfg.VerifyPeerCertificate; own != nil {
+		cfg.VerifyPeerCertificate = func(raw [][]byte, chains [][]*x509.Certificate) error {
+			if err := own(raw, chains); err != nil {
+				return &PolicyError{"tls", err}
+			}
+			return nil
+		}
 	}
 	own := cfg.VerifyConnection
 	cfg.InsecureSkipVerify = true // the checks verify

@@ -2,6 +2,7 @@ package direct_test
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"slices"
 	"strings"
@@ -133,6 +134,11 @@ func TestOpportunistic(t *testing.T) {
 			reports: none + " validation-failure, no-policy-found mx2.y.test validation-failure",
 			set: func(_ *world, tr *direct.Transport) {
 				tr.TLSConfig.VerifyConnection = func(tls.ConnectionState) error { return errors.New("not this one") }
+			}},
+		{name: "VerifyPeerCertificate refuses", want: "deferred", dials: "192.0.2.1 192.0.2.2",
+			reports: none + " validation-failure, no-policy-found mx2.y.test validation-failure",
+			set: func(_ *world, tr *direct.Transport) {
+				tr.TLSConfig.VerifyPeerCertificate = func([][]byte, [][]*x509.Certificate) error { return errors.New("not this one") }
 			}},
 		{name: "TLS never", want: "accepted", dials: "192.0.2.1", security: delivery.SecurityClear,
 			set: func(_ *world, tr *direct.Transport) { tr.TLS = direct.InsecureTLSNone }},

@@ -48,8 +48,8 @@ type Transport struct {
 	// Source is where connections come from. Default: the system chooses.
 	Source Source
 	// Hosts are tried, in this order, in place of the recipient's mail exchangers:
-	// "mx.example.jp" or "mx.example.jp:2525". MTA-STS doesn't apply then. Default:
-	// none.
+	// "mx.example.jp" or "mx.example.jp:2525". MTA-STS doesn't apply then, nor does
+	// AllowAddr, since nobody else has chosen them. Default: none.
 	Hosts []string
 	// OwnHosts and OwnAddrs are this host, beside LocalName, if it receives mail
 	// too: mail exchangers that are no better than it are left out then (RFC 5321

@@ -66,8 +66,8 @@ var (
 // Lookup returns the policy that applies to mail for a domain: that of the
 // recipient's address, not what its CNAME leads to. Its name is in ASCII
 // (A-labels). A failure to find out leaves mail without a policy or with the one
-// from before. An error means
-// that mail must wait, since a policy may exist: ctx has ended, the store failed,
+// from before; where ctx has a deadline, half of the time is left for the mail. An
+// error means that mail must wait, since a policy may exist: ctx has ended, the store failed,
 // the domain isn't one, or there is no Resolver.
 func (c *Client) Lookup(ctx context.Context, domain string) (Found, error) {
 	if c.Resolver == nil {
@@ -115,6 +115,9 @@ func (c *Client) refresh(ctx context.Context, domain, id string, e Entry) (Found
 	patience := patient
 	if e.Policy != nil {
 		patience = impatient
+	}
+	if end, ok := ctx.Deadline(); ok { // there has to be time left for the mail
+		patience = min(patience, time.Until(end)/2)
 	}
 	p, err := c.fetch(ctx, domain, patience)
 	switch {

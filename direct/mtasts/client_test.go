@@ -276,3 +276,24 @@ func (brokenStore) Get(context.Context, string) (mtasts.Entry, error) {
 	return mtasts.Entry{}, errStore
 }
 func (brokenStore) Put(context.Context, string, mtasts.Entry) error { return errStore }
+
+// A policy host that says nothing leaves time for the mail, and isn't waited for
+// again by the next one.
+func TestLookupSilentHost(t *testing.T) {
+	h := newPolicyHost(t).start(t)
+	done := make(chan struct{})
+	t.Cleanup(func() { close(done) }) // before the server's
+	h.handle(func(http.ResponseWriter, *http.Request) { <-done })
+	c := newClient(h, published("1"), newClock())
+	for _, recent := range []bool{false, true} {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		found, err := c.Lookup(ctx, "a.test")
+		if err != nil || found.Policy != nil || found.Err == nil || errors.Is(found.Err, mtasts.ErrRecently) != recent || ctx.Err() != nil {
+			t.Errorf("%+v, %v", found, err)
+		}
+	}
+	if n := h.asked.Load(); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}
