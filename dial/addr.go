@@ -8,7 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/net/idna"
+	"github.com/qdmail/qdmail/internal/domain"
+	"github.com/qdmail/qdmail/internal/show"
 )
 
 // splitAddr takes "host", "host:port" or a bare IPv6 address and checks that
@@ -21,14 +22,14 @@ func splitAddr(addr, defaultPort string) (host, port string, err error) {
 	host, port = addr, defaultPort
 	if _, err := netip.ParseAddr(addr); err != nil && strings.Contains(addr, ":") {
 		if host, port, err = net.SplitHostPort(addr); err != nil {
-			return "", "", fmt.Errorf("the address isn't host:port: %q", cut(addr, 120))
+			return "", "", fmt.Errorf("the address isn't host:port: %q", show.Cut(addr, 120))
 		}
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", "", fmt.Errorf("the address has no port, or one that there isn't: %q", cut(addr, 120))
+		return "", "", fmt.Errorf("the address has no port, or one that there isn't: %q", show.Cut(addr, 120))
 	}
 	if host, err = asciiHost(host); err != nil {
-		return "", "", fmt.Errorf("%w: %q", err, cut(addr, 120))
+		return "", "", fmt.Errorf("%w: %q", err, show.Cut(addr, 120))
 	}
 	return host, port, nil
 }
@@ -39,7 +40,7 @@ func asciiHost(host string) (string, error) {
 		return host, nil
 	}
 	if strings.ContainsFunc(host, func(r rune) bool { return r < ' ' || r > '~' }) {
-		ascii, err := toASCII.ToASCII(host)
+		ascii, err := domain.ToASCII(host)
 		if err != nil {
 			return "", errors.New("the host name can't be written in ASCII")
 		}
@@ -60,11 +61,3 @@ func isHostOctet(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' ||
 		c == '_' // QUIRK: hosts with underscores exist
 }
-
-// toASCII is the Lookup profile of IDNA, except that underscores are let pass.
-var toASCII = idna.New(
-	idna.MapForLookup(),
-	idna.BidiRule(),
-	idna.Transitional(false),
-	idna.StrictDomainName(false),
-)

@@ -23,6 +23,6 @@
 //  4. The connection that was dialled is handed over, with no deadline on it; with
 //     TLS to the proxy, it is the *tls.Conn around that.
 //
-// Read proxy.go first, then socks5.go and http.go, which share addr.go, text.go
+// Read proxy.go first, then socks5.go and http.go, which share addr.go
 // and error.go; source.go stands by itself.
 package dial

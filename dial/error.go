@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // What came in the way of a connection through a proxy, reachable by errors.Is
@@ -74,39 +72,4 @@ func proxyFailed(err error) error {
 // proxyBroke is what a proxy said that its protocol doesn't know.
 func proxyBroke(format string, args ...any) error {
 	return &ProxyError{Err: fmt.Errorf("%w: %s", ErrProxyFailed, fmt.Sprintf(format, args...))}
-}
-
-// explain turns an error of a connection, or of dialling it, into that of the
-// context if the context is the reason.
-func explain(ctx context.Context, err error) error {
-	end, ok := ctx.Deadline()
-	switch {
-	case ctx.Err() != nil:
-		return contextError(ctx)
-	case ok && !time.Now().Before(end): // the dialler's timer was faster than the context's
-		return context.DeadlineExceeded
-	}
-	return detach(err)
-}
-
-// contextError is the error of a context that ended, with its cause if it has
-// one of its own.
-func contextError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || errors.Is(cause, err) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", err, cause)
-}
-
-// detach hides that err matches the error of a context, as timeouts of the net
-// package do, where the context of the caller hasn't ended.
-func detach(err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-			return fmt.Errorf("%v: %w", err, os.ErrDeadlineExceeded)
-		}
-		return errors.New(err.Error())
-	}
-	return err
 }

@@ -10,6 +10,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
+	"github.com/qdmail/qdmail/internal/show"
 )
 
 // HTTPProxy makes connections through an HTTP proxy by CONNECT (RFC 9110 section
@@ -61,7 +63,7 @@ func (h HTTPProxy) DialContext(ctx context.Context, network, addr string) (net.C
 		}
 	}
 	if err != nil {
-		return nil, &ProxyError{Target: printable(cut(addr, 300)), Err: err}
+		return nil, &ProxyError{Target: show.Text(show.Cut(addr, 300)), Err: err}
 	}
 	return connect(ctx, h.Dial, proxy, addr, func(conn net.Conn) (net.Conn, error) {
 		if h.TLS != nil {
@@ -98,7 +100,7 @@ func (h HTTPProxy) request(network, addr string) (string, error) {
 	switch {
 	case h.Username == "" && h.Password != "":
 		return "", errors.New("there is a password for the proxy and no user name")
-	case strings.Contains(h.Username, ":"), strings.ContainsFunc(h.Username+h.Password, isControl): // RFC 7617 section 2
+	case strings.Contains(h.Username, ":"), strings.ContainsFunc(h.Username+h.Password, show.IsControl): // RFC 7617 section 2
 		return "", errors.New("the user name for the proxy has a colon, or it or the password a control character")
 	}
 	authority := net.JoinHostPort(host, port)
@@ -123,7 +125,7 @@ func (h HTTPProxy) report(text string) string {
 	if h.Username != "" {
 		text = strings.ReplaceAll(text, h.basic(), "***")
 	}
-	return cut(printable(text), 100)
+	return show.Cut(show.Text(text), 100)
 }
 
 // maxHTTPHeader bounds what a proxy may send before the tunnel begins.

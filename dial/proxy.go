@@ -8,6 +8,9 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/qdmail/qdmail/internal/ctxerr"
+	"github.com/qdmail/qdmail/internal/show"
 )
 
 // connect connects to a proxy and lets talk ask it for the target; talk returns
@@ -28,7 +31,7 @@ func connect(ctx context.Context, dial dialFunc, proxy, target string, talk talk
 		err = errors.New("there is no connection")
 	}
 	if err != nil {
-		return nil, fail(proxyFailed(explain(ctx, err)))
+		return nil, fail(proxyFailed(ctxerr.Explain(ctx, err)))
 	}
 	tunnel, err := negotiate(ctx, conn, talk)
 	if err != nil {
@@ -51,7 +54,7 @@ type (
 func negotiate(ctx context.Context, conn net.Conn, talk talkFunc) (net.Conn, error) {
 	err := conn.SetDeadline(time.Time{}) // the dialler may have left one
 	if ctx.Err() != nil || err != nil {
-		return nil, proxyFailed(explain(ctx, err))
+		return nil, proxyFailed(ctxerr.Explain(ctx, err))
 	}
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	tunnel, err := talk(conn)
@@ -65,7 +68,7 @@ func negotiate(ctx context.Context, conn net.Conn, talk talkFunc) (net.Conn, err
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("connection closed by the other end: %w", io.ErrUnexpectedEOF)
 	}
-	return nil, proxyFailed(explain(ctx, err))
+	return nil, proxyFailed(ctxerr.Explain(ctx, err))
 }
 
 // splitTarget checks what a proxy is to connect to. ip is invalid for a name,
@@ -82,5 +85,5 @@ func splitTarget(network, addr string) (host, port string, ip netip.Addr, err er
 	case network == "tcp", network == "tcp4" && ip.Is4(), network == "tcp6" && ip.Is6():
 		return host, port, ip, nil
 	}
-	return "", "", ip, fmt.Errorf("a proxy can't be told to use %q here", cut(network, 20))
+	return "", "", ip, fmt.Errorf("a proxy can't be told to use %q here", show.Cut(network, 20))
 }

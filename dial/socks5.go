@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+
+	"github.com/qdmail/qdmail/internal/show"
 )
 
 // SOCKS5 makes connections through a SOCKS proxy, version 5 (RFC 1928). Host
@@ -51,7 +53,7 @@ func (s SOCKS5) DialContext(ctx context.Context, network, addr string) (net.Conn
 		}
 	}
 	if err != nil {
-		return nil, &ProxyError{Target: printable(cut(addr, 300)), Err: err}
+		return nil, &ProxyError{Target: show.Text(show.Cut(addr, 300)), Err: err}
 	}
 	return connect(ctx, s.Dial, proxy, addr, func(conn net.Conn) (net.Conn, error) {
 		if err := s.authenticate(conn); err != nil {

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/qdmail/qdmail/internal/show"
 )
 
 // ErrNoSource: Source has no address of the family that is to be dialled.
@@ -35,7 +37,7 @@ type Source struct {
 func (s Source) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	networks, err := s.networks(network, addr)
 	if err != nil {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: fmt.Errorf("%w: %s", err, cut(addr, 300))}
+		return nil, &net.OpError{Op: "dial", Net: network, Err: fmt.Errorf("%w: %s", err, show.Cut(addr, 300))}
 	}
 	if len(networks) == 1 {
 		return s.dial(ctx, networks[0], addr)

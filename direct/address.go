@@ -6,9 +6,8 @@ import (
 	"net/netip"
 	"strings"
 
-	"golang.org/x/net/idna"
-
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/domain"
 )
 
 // destination is where mail for a recipient goes.
@@ -26,14 +25,6 @@ type mailbox struct {
 
 	attempts []delivery.Attempt
 }
-
-// toASCII is the Lookup profile of IDNA, except that underscores are let pass.
-var toASCII = idna.New(
-	idna.MapForLookup(),
-	idna.BidiRule(),
-	idna.Transitional(false),
-	idna.StrictDomainName(false),
-)
 
 // parseAddress returns where mail for an addr-spec goes, and a key that is equal
 // for two addresses of the same mailbox. What of an address doesn't matter for
@@ -84,35 +75,14 @@ func unquote(local string) string {
 
 // asciiDomain returns a domain in A-labels and lower case.
 func asciiDomain(s string) (string, error) {
-	const longest = 253
-	if len(s) > 4*longest { // it may become shorter, but not that much
-		return "", badDomain(fmt.Errorf("more than %d octets", longest))
+	s, err := domain.ASCII(s)
+	if err != nil {
+		return "", badDomain(err)
 	}
-	for _, c := range []byte(s) {
-		if c >= 0x80 {
-			ascii, err := toASCII.ToASCII(s)
-			if err != nil {
-				return "", badDomain(err)
-			}
-			s = ascii
-			break
-		}
+	if len(s) > 253 { // which the DNS has no room for
+		return "", badDomain(errors.New("domain of more than 253 octets"))
 	}
-	s = strings.ToLower(s)
-	if len(s) > longest {
-		return "", badDomain(fmt.Errorf("more than %d octets", longest))
-	}
-	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || len(label) > 63 {
-			return "", badDomain(errors.New("an empty or too long label"))
-		}
-		for _, c := range []byte(label) {
-			if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_') { // QUIRK: domains with underscores exist and get mail
-				return "", badDomain(fmt.Errorf("the character %q", c))
-			}
-		}
-	}
-	return s, nil
+	return strings.ToLower(s), nil
 }
 
 // badDomain is a Refusal of what can't be a domain.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/ctxerr"
 )
 
 // Sentinel errors, reachable by errors.Is through the *delivery.Error of a
@@ -99,41 +100,16 @@ func refuse(code delivery.EnhancedCode, err error) *delivery.Error {
 }
 
 func resolveError(host string, err error) *delivery.Error {
-	return &delivery.Error{Op: "direct", Phase: delivery.PhaseResolve, Host: host, Err: detach(err)}
-}
-
-// contextError is the error of a context that ended, with its cause if it has
-// one of its own.
-func contextError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || errors.Is(cause, err) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", err, cause)
-}
-
-// detach hides that err matches the error of a context, as timeouts of the net
-// package do: the context of the caller hasn't ended.
-func detach(err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%v: %w", err, os.ErrDeadlineExceeded)
-	}
-	return err
+	return &delivery.Error{Op: "direct", Phase: delivery.PhaseResolve, Host: host, Err: ctxerr.Detach(err)}
 }
 
 // dialError judges an error of dialling. ctx is that of the caller, d the time
 // that dialling had.
 func dialError(ctx context.Context, host string, d time.Duration, err error) *delivery.Error {
-	end, ok := ctx.Deadline()
-	switch {
-	case ctx.Err() != nil:
-		err = contextError(ctx)
-	case ok && !time.Now().Before(end): // the dialler's timer was faster than the context's
-		err = context.DeadlineExceeded
-	case errors.Is(err, context.DeadlineExceeded):
+	if !ctxerr.Over(ctx) && errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("no connection within %v: %w", d, os.ErrDeadlineExceeded)
-	default:
-		err = detach(err)
+	} else {
+		err = ctxerr.Explain(ctx, err)
 	}
 	return &delivery.Error{Op: "direct", Phase: delivery.PhaseDial, Host: host, Err: err}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/ctxerr"
 )
 
 // fallBack hands over to the fallback what has to go there, as one message.
@@ -47,7 +48,7 @@ func (j *job) stoppedHere(r *delivery.RecipientResult) bool {
 // each recipient may have sent the message or not.
 func (j *job) askFallback(env *delivery.Envelope, indexes [][]int) []delivery.RecipientResult {
 	res := delivery.NewResult(env)
-	if err := contextError(j.ctx); err != nil {
+	if err := ctxerr.Of(j.ctx); err != nil {
 		for k := range res.Recipients {
 			res.Recipients[k].Err = prepareError("", err)
 		}

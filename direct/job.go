@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/ctxerr"
 )
 
 // job is one Send.
@@ -217,7 +218,7 @@ func (j *job) stopped() *delivery.Error {
 	case j.halt != nil:
 		return j.halt
 	case j.ctx.Err() != nil:
-		return prepareError("", contextError(j.ctx))
+		return prepareError("", ctxerr.Of(j.ctx))
 	}
 	return nil
 }

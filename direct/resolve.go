@@ -13,6 +13,7 @@ import (
 	"github.com/qdmail/qdmail/dial"
 	"github.com/qdmail/qdmail/direct/dns"
 	"github.com/qdmail/qdmail/direct/mtasts"
+	"github.com/qdmail/qdmail/internal/ctxerr"
 )
 
 // failure is why there is no way to a domain at all.
@@ -30,7 +31,7 @@ func refused(code delivery.EnhancedCode, err error) *failure {
 func unresolved(ctx context.Context, host string, err error) *failure {
 	if ctx.Err() != nil {
 		return &failure{ours, delivery.NotSent, &delivery.Error{
-			Op: "direct", Phase: delivery.PhaseResolve, Host: host, Err: contextError(ctx)}}
+			Op: "direct", Phase: delivery.PhaseResolve, Host: host, Err: ctxerr.Of(ctx)}}
 	}
 	if err == nil {
 		err = errors.New("no answer")

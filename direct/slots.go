@@ -3,6 +3,8 @@ package direct
 import (
 	"context"
 	"sync"
+
+	"github.com/qdmail/qdmail/internal/ctxerr"
 )
 
 // slots bounds how many conversations there are with a domain, or with several
@@ -46,5 +48,5 @@ func (s *slots) enter(ctx context.Context, name string, most int) (leave func(),
 		}
 	}
 	gone()
-	return nil, contextError(ctx)
+	return nil, ctxerr.Of(ctx)
 }

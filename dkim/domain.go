@@ -2,9 +2,8 @@ package dkim
 
 import (
 	"strings"
-	"unicode/utf8"
 
-	"golang.org/x/net/idna"
+	"github.com/qdmail/qdmail/internal/domain"
 )
 
 const (
@@ -12,19 +11,12 @@ const (
 	maxLabel  = 63
 )
 
-// lookup is the profile for domains that are about to be looked up (RFC 5891
-// section 5).
-var lookup = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false), idna.Transitional(false))
-
 // hostname returns a domain in lower case and A-labels, without a final dot.
 func hostname(s string) (string, error) {
 	s = strings.TrimSuffix(s, ".")
-	if strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) {
-		ascii, err := lookup.ToASCII(s)
-		if err != nil || !utf8.ValidString(s) {
-			return "", ErrInvalid
-		}
-		s = ascii
+	s, err := domain.ToASCII(s)
+	if err != nil {
+		return "", ErrInvalid
 	}
 	// QUIRK: domains with underscores exist and send mail.
 	return labels(strings.ToLower(s), "_")

@@ -7,10 +7,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/idna"
-
 	"github.com/qdmail/qdmail/encoding/charset"
 	"github.com/qdmail/qdmail/encoding/header"
+	"github.com/qdmail/qdmail/internal/domain"
 )
 
 // Address is a mailbox. It converts from and to net/mail.Address.
@@ -175,28 +174,21 @@ func halfWidth(s string) string {
 	}, s)
 }
 
-// lookup is the profile for domains that are about to be looked up (RFC 5891
-// section 5).
-var lookup = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false), idna.Transitional(false))
-
-func wireDomain(domain string) (string, error) {
-	if domain[0] == '[' {
-		return domain, checkLiteral(domain)
+func wireDomain(name string) (string, error) {
+	if name[0] == '[' {
+		return name, checkLiteral(name)
 	}
-	if !isASCII(domain) {
-		a, err := lookup.ToASCII(domain)
-		if err != nil {
-			return "", fmt.Errorf("the domain is no internationalized domain name")
-		}
-		domain = a
+	name, err := domain.ToASCII(name)
+	if err != nil {
+		return "", fmt.Errorf("the domain is no internationalized domain name")
 	}
-	if len(domain) > maxDomain {
+	if len(name) > maxDomain {
 		return "", fmt.Errorf("the domain exceeds 255 octets")
 	}
 	label := 0
-	for i := 0; i <= len(domain); i++ {
-		if i < len(domain) && domain[i] != '.' {
-			c := domain[i]
+	for i := 0; i <= len(name); i++ {
+		if i < len(name) && name[i] != '.' {
+			c := name[i]
 			alnum := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 			if !alnum && c != '-' && c != '_' {
 				return "", fmt.Errorf("the domain can't have %q", c)
@@ -204,12 +196,12 @@ func wireDomain(domain string) (string, error) {
 			label++
 			continue
 		}
-		if label == 0 || label > 63 || domain[i-1] == '-' || domain[i-label] == '-' {
+		if label == 0 || label > 63 || name[i-1] == '-' || name[i-label] == '-' {
 			return "", fmt.Errorf("the domain has a label that is empty, too long, or has a hyphen at an end")
 		}
 		label = 0
 	}
-	return domain, nil
+	return name, nil
 }
 
 // checkLiteral checks an address literal (RFC 5321 section 4.1.3).

@@ -96,8 +96,10 @@ type signed struct {
 	*frozen
 }
 
+// Size is the length of the signed message.
 func (s *signed) Size() int64 { return s.size }
 
+// Open starts reading the signed message.
 func (s *signed) Open() (io.ReadCloser, error) {
 	rest, err := s.open()
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/net/idna"
+	"github.com/qdmail/qdmail/internal/domain"
 )
 
 // patternKind is where a pattern looks; the lower goes first.
@@ -86,15 +86,9 @@ var errDomain = errors.New("no domain name")
 // QUIRK: "_" is let through, which some operators have in the names of hosts.
 func domainName(s string) (string, error) {
 	name := strings.ToLower(s)
-	for _, c := range []byte(name) {
-		if c >= 0x80 {
-			ascii, err := idna.Lookup.ToASCII(name)
-			if err != nil {
-				return "", errDomain
-			}
-			name = ascii
-			break
-		}
+	name, err := domain.ToASCII(name)
+	if err != nil {
+		return "", errDomain
 	}
 	if len(name) > 253 {
 		return "", errDomain

@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/net/idna"
+	"github.com/qdmail/qdmail/internal/domain"
 )
 
 // The lengths of RFC 5321 section 4.5.3.1.
@@ -158,40 +158,12 @@ func isDotAtom(s string) bool {
 	return true
 }
 
-// toASCII is the Lookup profile of IDNA, except that underscores are let pass.
-var toASCII = idna.New(
-	idna.MapForLookup(),
-	idna.BidiRule(),
-	idna.Transitional(false),
-	idna.StrictDomainName(false),
-)
-
 // asciiDomain returns a domain with A-labels, or an address literal.
 func asciiDomain(s string) (string, error) {
 	if strings.HasPrefix(s, "[") {
 		return s, checkLiteral(s)
 	}
-	if !isASCII(s) {
-		ascii, err := toASCII.ToASCII(s)
-		if err != nil {
-			return "", fmt.Errorf("domain that can't be written in ASCII (%v)", err)
-		}
-		s = ascii
-	}
-	if len(s) > maxDomain {
-		return "", fmt.Errorf("domain of more than %d octets", maxDomain)
-	}
-	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || len(label) > maxLabel {
-			return "", fmt.Errorf("domain with an empty label or one of more than %d octets", maxLabel)
-		}
-		for _, c := range []byte(label) {
-			if !isLetterOrDigit(c) && c != '-' && c != '_' { // QUIRK: domains with underscores exist and get mail
-				return "", fmt.Errorf("domain with the character %q", c)
-			}
-		}
-	}
-	return s, nil
+	return domain.ASCII(s)
 }
 
 // checkLiteral checks an address literal (RFC 5321 section 4.1.3).

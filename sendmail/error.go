@@ -1,9 +1,7 @@
 package sendmail
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"unicode"
 
@@ -63,15 +61,6 @@ func (e *ExitError) Permanent() bool {
 	return e.outcome == delivery.Rejected || e.outcome == delivery.NotSent
 }
 
-// contextError is the error of a context that ended, with its cause.
-func contextError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || errors.Is(cause, err) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", err, cause)
-}
-
 // clean makes one printable line of what a program printed.
 func clean(output string) string {
 	s := strings.Map(func(r rune) rune {
@@ -79,7 +68,7 @@ func clean(output string) string {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(output, "?"))
+	}, strings.ToValidUTF8(output, "\uFFFD"))
 	var lines []string
 	for line := range strings.SplitSeq(s, "\n") {
 		if line = strings.TrimSpace(line); line != "" {

@@ -102,7 +102,7 @@ func TestOutput(t *testing.T) {
 	for script, want := range map[string]string{
 		"noise " + much + ";read;noise " + much + ";say the reason;exit 75": "the reason",
 		"noise " + much + ";say the reason;exit 75":                         "the reason",
-		"read;say \x1b[31mred\x1b[0m\x07\r\t\x9b\u202eevil;exit 75":         "[31mred [0m   ? evil",
+		"read;say \x1b[31mred\x1b[0m\x07\r\t\x9b\u202eevil;exit 75":         "[31mred [0m   \uFFFD evil",
 		"read;say one;say ;say two;exit 75":                                 "one / two",
 		"read;out from output;exit 75":                                      "from output",
 		"read;out from output;say from error;exit 75":                       "from error",

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/ctxerr"
 )
 
 // handover is one message on its way into one process.
@@ -95,7 +96,7 @@ func (h *handover) unfinished(err error) verdict {
 // the time was up.
 func (h *handover) interrupted() verdict {
 	if h.ctx.Err() != nil {
-		return verdict{delivery.NotSent, delivery.PhaseBody, contextError(h.ctx)}
+		return verdict{delivery.NotSent, delivery.PhaseBody, ctxerr.Of(h.ctx)}
 	}
 	return verdict{delivery.Deferred, delivery.PhaseBody, timeoutError(h.limit)}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/ctxerr"
 )
 
 // Send gives the message to the program; see delivery.Transport for the contract.
@@ -56,7 +57,7 @@ type verdict struct {
 // run gives the message to one process.
 func (t *Transport) run(ctx context.Context, path string, p *plan, g *group) verdict {
 	if ctx.Err() != nil {
-		return verdict{delivery.NotSent, delivery.PhasePrepare, contextError(ctx)}
+		return verdict{delivery.NotSent, delivery.PhasePrepare, ctxerr.Of(ctx)}
 	}
 	argv, err := p.command(path, t.Args, g).argv()
 	if err != nil {

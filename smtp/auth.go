@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/show"
 )
 
 // maxRefusals is how many times a server may refuse us before the credentials
@@ -78,7 +79,7 @@ func (a *attempt) usable() (usable []*mechanism, err error) {
 		usable = append(usable, m)
 	}
 	if len(usable) == 0 {
-		return nil, fmt.Errorf("%w: the server offers %q", why, cut(printable(a.ext["AUTH"]), 200))
+		return nil, fmt.Errorf("%w: the server offers %q", why, show.Cut(show.Text(a.ext["AUTH"]), 200))
 	}
 	return usable, nil
 }

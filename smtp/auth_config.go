@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/emersion/go-sasl"
+
+	"github.com/qdmail/qdmail/internal/show"
 )
 
 // FieldError says that a field of a [Relay] or [Config] has something that can't
@@ -35,7 +37,7 @@ func (cfg *Config) checkCredentials() error {
 	}
 	for _, name := range cfg.Mechanisms {
 		if mechanismNamed(name) == nil {
-			return &FieldError{"Mechanisms", fmt.Sprintf("has the unknown mechanism %q", cut(name, 40))}
+			return &FieldError{"Mechanisms", fmt.Sprintf("has the unknown mechanism %q", show.Cut(name, 40))}
 		}
 	}
 	if !cfg.authenticates() {

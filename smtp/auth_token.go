@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/ctxerr"
 )
 
 // TokenSource gives the access token of OAuth 2.0 to log in with. It is asked at
@@ -56,13 +57,13 @@ func (c *Client) token(refused string) (string, error) {
 	defer cancel()
 	token, err := c.cfg.TokenSource(ctx, refused)
 	if parent.Err() != nil {
-		return "", contextError(parent)
+		return "", ctxerr.Of(parent)
 	}
 	if err == nil {
 		err = checkToken(token)
 	}
 	if err != nil {
-		return "", &TokenError{detach(err)}
+		return "", &TokenError{ctxerr.Detach(err)}
 	}
 	c.hide(token)
 	return token, nil

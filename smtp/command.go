@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/show"
 )
 
 // How long a command line may be, its line end included. RFC 5321 section
@@ -71,7 +72,7 @@ func checkText(s string) error {
 		return fmt.Errorf("%w: it isn't UTF-8", errCommandLine)
 	}
 	for _, r := range s {
-		if isControl(r) {
+		if show.IsControl(r) {
 			return fmt.Errorf("%w: control character %U", errCommandLine, r)
 		}
 	}
@@ -119,7 +120,7 @@ func dsnOfMail(d delivery.DSN) (string, error) {
 	if d.ENVID != "" {
 		value := xtext(d.ENVID)
 		if !isPrintableASCII(d.ENVID) || len(value) > 100 {
-			return "", fmt.Errorf("ENVID must be printable ASCII of at most 100 octets once encoded: %q", cut(d.ENVID, 120))
+			return "", fmt.Errorf("ENVID must be printable ASCII of at most 100 octets once encoded: %q", show.Cut(d.ENVID, 120))
 		}
 		s += " ENVID=" + value
 	}
@@ -150,7 +151,7 @@ func dsnOfRcpt(r *delivery.Recipient) (string, error) {
 func orcpt(s string) (string, error) {
 	kind, addr, ok := strings.Cut(s, ";")
 	if !ok || addr == "" || !isDotAtom(kind, false) {
-		return "", fmt.Errorf("ORCPT has the form rfc822;user@example.com: %q", cut(s, 120))
+		return "", fmt.Errorf("ORCPT has the form rfc822;user@example.com: %q", show.Cut(s, 120))
 	}
 	value := kind + ";"
 	if strings.EqualFold(kind, "utf-8") && checkText(addr) == nil {
@@ -158,10 +159,10 @@ func orcpt(s string) (string, error) {
 	} else if isPrintableASCII(addr) {
 		value += xtext(addr)
 	} else {
-		return "", fmt.Errorf("ORCPT must be printable ASCII: %q", cut(s, 120))
+		return "", fmt.Errorf("ORCPT must be printable ASCII: %q", show.Cut(s, 120))
 	}
 	if len(value) > 500 {
-		return "", fmt.Errorf("ORCPT has more than 500 octets: %q", cut(s, 120))
+		return "", fmt.Errorf("ORCPT has more than 500 octets: %q", show.Cut(s, 120))
 	}
 	return value, nil
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+
+	"github.com/qdmail/qdmail/internal/show"
 )
 
 // Config says how one conversation is held. [Relay] makes one of its own; those
@@ -133,11 +135,11 @@ func splitAddr(addr, defaultPort string) (host, port string, err error) {
 	host, port = addr, defaultPort
 	if _, err := netip.ParseAddr(addr); err != nil && strings.Contains(addr, ":") {
 		if host, port, err = net.SplitHostPort(addr); err != nil {
-			return "", "", fmt.Errorf("the server address isn't host:port: %q", cut(addr, 120))
+			return "", "", fmt.Errorf("the server address isn't host:port: %q", show.Cut(addr, 120))
 		}
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", "", fmt.Errorf("there is no port %q", cut(port, 20))
+		return "", "", fmt.Errorf("there is no port %q", show.Cut(port, 20))
 	}
 	host, err = checkHost(host)
 	return host, port, err
@@ -149,12 +151,12 @@ func checkHost(host string) (string, error) {
 		return host, nil
 	}
 	if strings.HasPrefix(host, "[") {
-		return "", fmt.Errorf("the server isn't named by an address literal: %q", cut(host, 120))
+		return "", fmt.Errorf("the server isn't named by an address literal: %q", show.Cut(host, 120))
 	}
 	name, dot := strings.CutSuffix(host, ".")
 	name, err := asciiDomain(name)
 	if err != nil {
-		return "", fmt.Errorf("the server is a %w: %q", err, cut(host, 120))
+		return "", fmt.Errorf("the server is a %w: %q", err, show.Cut(host, 120))
 	}
 	if dot {
 		name += "."

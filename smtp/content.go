@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/ctxerr"
 )
 
 // maxChunk is the size up to which a message goes along with its commands. It
@@ -89,7 +90,7 @@ func (t *transaction) openBody() io.ReadCloser {
 func (t *transaction) unreadable(err error) *failure {
 	ev := local
 	if ctx := t.c.wire.bound.ctx; ctx.Err() != nil {
-		ev, err = cancelled, contextError(ctx)
+		ev, err = cancelled, ctxerr.Of(ctx)
 	}
 	f := t.c.fail(delivery.PhaseBody, ev, nil, err)
 	if len(t.taken) == 0 && t.owed == nil {

@@ -2,7 +2,6 @@ package smtp_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -256,22 +255,5 @@ func TestTooMany(t *testing.T) {
 		if got := smtp.TooMany(tt.code, tt.enhanced); got != tt.want {
 			t.Errorf("%d %v: %v", tt.code, tt.enhanced, got)
 		}
-	}
-}
-
-// A timeout of the dialler's own must not look like the end of the caller's
-// context, which would make it no path failure.
-func TestDetach(t *testing.T) {
-	for _, err := range []error{context.DeadlineExceeded, context.Canceled, &net.OpError{Op: "dial", Err: context.DeadlineExceeded}} {
-		got := smtp.Detach(err)
-		if errors.Is(got, context.Canceled) || errors.Is(got, context.DeadlineExceeded) || got.Error() == "" {
-			t.Errorf("%v became %v", err, got)
-		}
-	}
-	if got := smtp.Detach(context.DeadlineExceeded); !errors.Is(got, os.ErrDeadlineExceeded) {
-		t.Errorf("no timeout any more: %v", got)
-	}
-	if got := smtp.Detach(io.EOF); got != io.EOF {
-		t.Errorf("EOF became %v", got)
 	}
 }

@@ -83,7 +83,6 @@ func CheckLine(s string) error { return checkLine(s, maxCommandLine) }
 var (
 	DSNOfMail = dsnOfMail
 	DSNOfRcpt = dsnOfRcpt
-	Detach    = detach
 )
 
 // SendBody returns what would go on the wire before the final dot.

@@ -7,7 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/idna"
+	"github.com/qdmail/qdmail/internal/domain"
+	"github.com/qdmail/qdmail/internal/show"
 )
 
 // The lengths of RFC 5321 section 4.5.3.1.
@@ -32,22 +33,22 @@ type path struct {
 // decoded or repaired.
 func parsePath(s string) (path, error) {
 	if len(s) > 4*maxPath { // a domain may become shorter as A-labels, but not that much
-		return path{}, fmt.Errorf("address of more than %d octets: %q", maxPath, cut(s, 120))
+		return path{}, fmt.Errorf("address of more than %d octets: %q", maxPath, show.Cut(s, 120))
 	}
 	if err := checkText(s); err != nil {
-		return path{}, fmt.Errorf("address %q: %w", cut(s, 120), err)
+		return path{}, fmt.Errorf("address %q: %w", show.Cut(s, 120), err)
 	}
 	at := strings.LastIndexByte(s, '@')
 	if at < 0 {
-		return path{}, fmt.Errorf("address without a domain: %q", cut(s, 120))
+		return path{}, fmt.Errorf("address without a domain: %q", show.Cut(s, 120))
 	}
 	local, raw, err := localPart(s[:at])
 	if err != nil {
-		return path{}, fmt.Errorf("%w: %q", err, cut(s, 120))
+		return path{}, fmt.Errorf("%w: %q", err, show.Cut(s, 120))
 	}
 	domain, err := asciiDomain(s[at+1:])
 	if err != nil {
-		return path{}, fmt.Errorf("%w: %q", err, cut(s, 120))
+		return path{}, fmt.Errorf("%w: %q", err, show.Cut(s, 120))
 	}
 	p := path{addr: s, key: s, utf8: !isPrintableASCII(local)}
 	if local != s[:at] || domain != s[at+1:] {
@@ -60,7 +61,7 @@ func parsePath(s string) (path, error) {
 		p.raw = raw + "@" + domain
 	}
 	if len(p.addr)+len("<>") > maxPath {
-		return path{}, fmt.Errorf("address of more than %d octets: %q", maxPath, cut(s, 120))
+		return path{}, fmt.Errorf("address of more than %d octets: %q", maxPath, show.Cut(s, 120))
 	}
 	return p, nil
 }
@@ -147,41 +148,13 @@ func isDotAtom(s string, international bool) bool {
 	return true
 }
 
-// toASCII is the Lookup profile of IDNA, except that underscores are let pass.
-var toASCII = idna.New(
-	idna.MapForLookup(),
-	idna.BidiRule(),
-	idna.Transitional(false),
-	idna.StrictDomainName(false),
-)
-
 // asciiDomain returns a domain or an address literal as it goes on the wire,
 // with A-labels for what isn't ASCII.
 func asciiDomain(s string) (string, error) {
 	if strings.HasPrefix(s, "[") {
 		return s, checkLiteral(s)
 	}
-	if !isPrintableASCII(s) {
-		ascii, err := toASCII.ToASCII(s)
-		if err != nil {
-			return "", fmt.Errorf("domain that can't be written in ASCII (%v)", err)
-		}
-		s = ascii
-	}
-	if len(s) > maxDomain {
-		return "", fmt.Errorf("domain of more than %d octets", maxDomain)
-	}
-	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || len(label) > maxLabel {
-			return "", fmt.Errorf("domain with an empty label or one of more than %d octets", maxLabel)
-		}
-		for _, c := range []byte(label) {
-			if !isLetterOrDigit(c) && c != '-' && c != '_' { // QUIRK: domains with underscores exist and get mail
-				return "", fmt.Errorf("domain with the character %q", c)
-			}
-		}
-	}
-	return s, nil
+	return domain.ASCII(s)
 }
 
 // checkLiteral checks an address literal (RFC 5321 section 4.1.3).

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/ctxerr"
 )
 
 // Pool bounds the connections of a [Relay]. All goroutines that call Send share
@@ -123,7 +124,7 @@ func (p *pool) get(ctx context.Context, j *job) grant {
 	case g := <-j.got:
 		return g
 	case <-ctx.Done():
-		return p.leave(j, contextError(ctx))
+		return p.leave(j, ctxerr.Of(ctx))
 	}
 }
 

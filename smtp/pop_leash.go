@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/qdmail/qdmail/internal/ctxerr"
 )
 
 // leash ties the connection of a login to its context: the end of the context
@@ -41,7 +43,7 @@ func (l *leash) within(d time.Duration) error {
 	// The context ends before its AfterFunc waits for mu, so either it is seen
 	// here, or the AfterFunc comes after us and overrides what we set.
 	if l.ctx.Err() != nil {
-		return contextError(l.ctx)
+		return ctxerr.Of(l.ctx)
 	}
 	l.had = d
 	until := time.Now().Add(d)
@@ -59,7 +61,7 @@ func (l *leash) explain(err error) error {
 	timeout := errors.Is(err, os.ErrDeadlineExceeded)
 	switch {
 	case l.ctx.Err() != nil:
-		return contextError(l.ctx)
+		return ctxerr.Of(l.ctx)
 	case timeout && l.byCtx: // the connection's timer was faster than the context's
 		return context.DeadlineExceeded
 	case timeout:
@@ -67,5 +69,5 @@ func (l *leash) explain(err error) error {
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("connection closed by the other end: %w", io.ErrUnexpectedEOF)
 	}
-	return detach(err)
+	return ctxerr.Detach(err)
 }

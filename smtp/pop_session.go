@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/ctxerr"
 )
 
 // popSession is one conversation with a POP3 server, from the greeting to QUIT.
@@ -64,7 +65,7 @@ func (cfg *popConfig) connect(ctx context.Context) (net.Conn, error) {
 	defer cancel()
 	conn, err := cfg.dial(bounded, "tcp", cfg.addr)
 	if err != nil {
-		return nil, explainDial(ctx, err)
+		return nil, ctxerr.Explain(ctx, err)
 	}
 	if conn == nil {
 		return nil, errors.New("there is no connection")

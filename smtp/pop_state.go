@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/qdmail/qdmail/internal/ctxerr"
 )
 
 // popState is the file in which processes tell each other of their logins. It
@@ -132,7 +134,7 @@ func (s popState) lock(ctx context.Context, patience time.Duration) (unlock func
 		case <-timeout.C:
 			return nil, errPOPBusy
 		case <-ctx.Done():
-			return nil, contextError(ctx)
+			return nil, ctxerr.Of(ctx)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/show"
 )
 
 // How long lines may be, their ends included. RFC 1939 section 3 allows replies
@@ -132,10 +133,10 @@ func (w *popWire) reply(verb string) (string, error) {
 	case "-ERR":
 		e := &POPError{Command: verb}
 		e.Code, rest = cutPOPCode(w.scrub(rest))
-		e.Text = cut(printable(rest), maxPOPText)
+		e.Text = show.Cut(show.Text(rest), maxPOPText)
 		return "", e
 	}
-	return "", popBroke(fmt.Sprintf("no reply: %q", cut(w.scrub(text), 60)))
+	return "", popBroke(fmt.Sprintf("no reply: %q", show.Cut(w.scrub(text), 60)))
 }
 
 // scrub replaces the credentials in a server's text.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/ctxerr"
 )
 
 // POPAuth is POP before SMTP: some providers take mail without authentication
@@ -174,7 +175,7 @@ func (p *POPAuth) Login(ctx context.Context) error {
 				return f.err
 			}
 		case <-ctx.Done():
-			return cfg.fail(delivery.PhaseAUTH, contextError(ctx))
+			return cfg.fail(delivery.PhaseAUTH, ctxerr.Of(ctx))
 		}
 	}
 }

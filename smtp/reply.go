@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/show"
 )
 
 // What a server may send in one reply. RFC 5321 section 4.5.3.1.5 allows lines
@@ -107,7 +107,7 @@ func readReplyLine(br *bufio.Reader, hide []string) (text string, more bool, cod
 }
 
 func notReply(line []byte, hide []string) error {
-	return protocolError("no reply: %q", cut(scrub(string(line), hide), 60))
+	return protocolError("no reply: %q", show.Cut(scrub(string(line), hide), 60))
 }
 
 // finish fills in Enhanced and Text from the lines.
@@ -123,11 +123,11 @@ func (r *reply) finish(hide []string) {
 		if i > 0 {
 			r.Text += "\n"
 		}
-		if r.Text += printable(line); len(r.Text) > maxReplyText {
+		if r.Text += show.Text(line); len(r.Text) > maxReplyText {
 			break
 		}
 	}
-	r.Text = cut(r.Text, maxReplyText)
+	r.Text = show.Cut(r.Text, maxReplyText)
 }
 
 // cutEnhanced takes the enhanced status code off the start of text (RFC 2034
@@ -161,38 +161,7 @@ func scrub(text string, hide []string) string {
 	return text
 }
 
-// printable makes text safe for logs and terminals: control characters become
-// spaces, octets that aren't UTF-8 become U+FFFD.
-func printable(text string) string {
-	if !isPrintableASCII(text) {
-		text = strings.Map(func(r rune) rune {
-			if isControl(r) {
-				return ' '
-			}
-			return r
-		}, strings.ToValidUTF8(text, "\uFFFD"))
-	}
-	return strings.TrimRight(text, " ")
-}
-
-// cut shortens s to at most n octets without splitting a character.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
-}
-
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-// isControl reports the control characters of ASCII and Latin-1, and the two
-// separators that some software takes for line ends.
-func isControl(r rune) bool {
-	return r < ' ' || 0x7F <= r && r < 0xA0 || r == 0x2028 || r == 0x2029
-}
 
 func protocolError(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", delivery.ErrProtocol, fmt.Sprintf(format, args...))

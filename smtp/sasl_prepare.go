@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/qdmail/qdmail/internal/show"
 )
 
 // saslPrepare is SASLprep (RFC 4013), which makes a user name or a password the
@@ -50,7 +52,7 @@ var mappedToNothing = &unicode.RangeTable{R16: []unicode.Range16{
 // private use, what is no character or none of plain text, and what changes how
 // other characters are shown.
 func saslProhibits(r rune) bool {
-	return r == utf8.RuneError || isControl(r) || unicode.In(r, unicode.Co, unicode.Noncharacter_Code_Point) ||
+	return r == utf8.RuneError || show.IsControl(r) || unicode.In(r, unicode.Co, unicode.Noncharacter_Code_Point) ||
 		0xFFF9 <= r && r <= 0xFFFC || 0x2FF0 <= r && r <= 0x2FFB || 0x0340 <= r && r <= 0x0341 ||
 		0x200E <= r && r <= 0x200F || 0x202A <= r && r <= 0x202E || 0x206A <= r && r <= 0x206F ||
 		0xE0000 <= r && r <= 0xE007F || r > ' ' && unicode.Is(unicode.Zs, r) || 0x2061 <= r && r <= 0x2063 || r == 0x06DD || r == 0x070F || r == 0x180E

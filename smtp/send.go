@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/ctxerr"
 )
 
 // relayState is what a Relay keeps from Send to Send.
@@ -244,26 +245,13 @@ func dialFailure(ctx context.Context, addr string, err error) *failure {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		phase = delivery.PhaseResolve
 	}
-	err = explainDial(ctx, err)
+	err = ctxerr.Explain(ctx, err)
 	ev := eventOf(nil, err, noReply)
 	return &failure{
 		verdict: decide(phase, ev),
 		event:   ev,
 		err:     &delivery.Error{Op: "smtp", Phase: phase, Host: addr, Err: err},
 	}
-}
-
-// explainDial turns an error of dialling under ctx into that of the context if the
-// context is the reason.
-func explainDial(ctx context.Context, err error) error {
-	end, ok := ctx.Deadline()
-	switch {
-	case ctx.Err() != nil:
-		return contextError(ctx)
-	case ok && !time.Now().Before(end): // the dialler's timer was faster than the context's
-		return context.DeadlineExceeded
-	}
-	return detach(err)
 }
 
 // finish ends a conversation whose results are known.

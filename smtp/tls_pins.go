@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/qdmail/qdmail/internal/show"
 )
 
 // ErrPinMismatch: no key of the server is among the Pins. It comes with
@@ -51,7 +53,7 @@ func parsePin(s string) (pin [sha256.Size]byte, err error) {
 	text, ok := strings.CutPrefix(s, pinPrefix)
 	digest, err := base64.StdEncoding.Strict().DecodeString(text)
 	if !ok || err != nil || len(digest) != len(pin) || len(text) != base64.StdEncoding.EncodedLen(len(pin)) {
-		return pin, &FieldError{"Pins", fmt.Sprintf("has %q, which isn't sha256/ and 32 octets in base64", cut(s, 80))}
+		return pin, &FieldError{"Pins", fmt.Sprintf("has %q, which isn't sha256/ and 32 octets in base64", show.Cut(s, 80))}
 	}
 	return [sha256.Size]byte(digest), nil
 }

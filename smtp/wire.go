@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/qdmail/qdmail/delivery"
+	"github.com/qdmail/qdmail/internal/ctxerr"
 )
 
 // wire is the connection: lines out, replies in, each within its time. It knows
@@ -109,7 +110,7 @@ func (w *wire) arm(d time.Duration) error {
 	// The context ends before its AfterFunc waits for mu, so either it is seen
 	// here, or the AfterFunc comes after us and overrides what we set.
 	if b.ctx.Err() != nil {
-		return contextError(b.ctx)
+		return ctxerr.Of(b.ctx)
 	}
 	until := time.Now().Add(d)
 	end, ok := b.ctx.Deadline()
@@ -134,7 +135,7 @@ func (w *wire) explain(err error, d time.Duration) error {
 	case errors.Is(err, delivery.ErrProtocol):
 		return err
 	case b.ctx.Err() != nil:
-		return contextError(b.ctx)
+		return ctxerr.Of(b.ctx)
 	case timeout && b.byCtx: // the connection's timer was faster than the context's
 		return context.DeadlineExceeded
 	case timeout:
@@ -142,29 +143,7 @@ func (w *wire) explain(err error, d time.Duration) error {
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("connection closed by the server: %w", err)
 	}
-	return detach(err)
-}
-
-// contextError is the error of a context that ended, with its cause if it has
-// one of its own.
-func contextError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || errors.Is(cause, err) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", err, cause)
-}
-
-// detach hides that err matches the error of a context, as timeouts of the net
-// package do, where the context of the caller hasn't ended.
-func detach(err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-			return fmt.Errorf("%v: %w", err, os.ErrDeadlineExceeded)
-		}
-		return errors.New(err.Error())
-	}
-	return err
+	return ctxerr.Detach(err)
 }
 
 // add puts octets that are no command line into the queue.
@@ -280,7 +259,7 @@ func (w *wire) readInto(place *reply, d time.Duration) (*reply, error) {
 			return nil, err
 		}
 	} else if ctx := w.bound.ctx; ctx.Err() != nil {
-		return nil, contextError(ctx)
+		return nil, ctxerr.Of(ctx)
 	}
 	r, err := readReply(w.br, w.hide, place)
 	if err != nil {

@@ -6,50 +6,20 @@ import (
 	"net/netip"
 	"strings"
 
-	"golang.org/x/net/idna"
-)
-
-// toASCII is the Lookup profile of IDNA, except that underscores are let pass.
-var toASCII = idna.New(
-	idna.MapForLookup(),
-	idna.BidiRule(),
-	idna.Transitional(false),
-	idna.StrictDomainName(false),
+	"github.com/qdmail/qdmail/internal/domain"
 )
 
 // domainOf returns the domain of an address, or the domain that s is, in A-labels
 // and lower case.
 func domainOf(s string) (string, error) {
-	const longest = 253
-	s = strings.TrimSuffix(s[strings.LastIndexByte(s, '@')+1:], ".")
-	if len(s) > 4*longest {
-		return "", errors.New("too long")
+	s, err := domain.ASCII(strings.TrimSuffix(s[strings.LastIndexByte(s, '@')+1:], "."))
+	if err == nil && len(s) > 253 { // which the DNS has no room for
+		err = errors.New("domain of more than 253 octets")
 	}
-	for _, c := range []byte(s) {
-		if c >= 0x80 {
-			ascii, err := toASCII.ToASCII(s)
-			if err != nil {
-				return "", err
-			}
-			s = ascii
-			break
-		}
+	if err != nil {
+		return "", err
 	}
-	s = strings.ToLower(s)
-	if len(s) > longest {
-		return "", errors.New("too long")
-	}
-	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || len(label) > 63 {
-			return "", errors.New("an empty or too long label")
-		}
-		for _, c := range []byte(label) {
-			if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_') { // QUIRK: domains with underscores exist and send mail
-				return "", fmt.Errorf("the character %q", c)
-			}
-		}
-	}
-	return s, nil
+	return strings.ToLower(s), nil
 }
 
 // parents returns what is above a domain: of a.example.jp, example.jp and jp.
